@@ -1,0 +1,109 @@
+"""What a camera and a fingerprint sensor can do. Owns the ports; refuses any driver.
+
+Vendor exceptions are translated at the edge into ``models.errors.DeviceError`` and its kinds; what the person at
+the device can fix is a ``CaptureRetry``; a non-match is a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from models.biometrics import UInt8Array
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a device says of itself. ``simulated`` is shown wherever the device is."""
+
+    device_id: str
+    kind: str  # "camera" or "finger_sensor"
+    driver: str
+    description: str
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a camera: (H, W, 3) uint8 RGB. ``sequence`` grows by one per frame handed out by the device."""
+
+    pixels: UInt8Array
+    captured_at: datetime
+    monotonic_ns: int
+    sequence: int
+
+
+class Camera(Protocol):
+    def open(self) -> None:
+        """Raises DeviceNotFound or DeviceBusy. Opening an open camera does nothing."""
+
+    def close(self) -> None:
+        """Never raises; closing twice does nothing."""
+
+    def info(self) -> DeviceInfo: ...
+
+    def read(self, *, after: int = -1, timeout_s: float = 2.0) -> Frame:
+        """The newest frame whose sequence is greater than ``after``; waits for it.
+
+        Raises DeviceTimeout if none comes, DeviceUnplugged if the camera is gone, DeviceError if it is frozen.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SensorParameters:
+    """The ZFM's answer to ReadSysPara (datasheet section 'System parameter')."""
+
+    status: int
+    system_id: int
+    capacity: int
+    security_level: int
+    address: int
+    packet_bytes: int
+    baud: int
+
+
+@dataclass(frozen=True, slots=True)
+class SensorMatch:
+    """A stored position and the sensor's own score (vendor units, not comparable with an engine's)."""
+
+    position: int
+    score: int
+
+
+class FingerSensor(Protocol):
+    """A sensor with two character buffers (1 and 2), a flash library and a matcher of its own."""
+
+    def open(self) -> None: ...
+    def close(self) -> None: ...
+    def info(self) -> DeviceInfo: ...
+    def parameters(self) -> SensorParameters: ...
+
+    def capture(self, *, timeout_s: float = 5.0) -> bool:
+        """Wait until a finger's picture is in the image buffer; False if none was laid on in time."""
+
+    def image(self) -> UInt8Array:
+        """The image buffer, (288, 256) uint8, 16 gray levels spread over 0..240, 500 dpi."""
+
+    def convert(self, buffer: int) -> None:
+        """Image buffer to character buffer. Raises CaptureRetry (messy, few points)."""
+
+    def combine(self) -> None:
+        """Both buffers into one template in both. Raises CaptureRetry (fingers differ)."""
+
+    def read_characteristics(self, buffer: int) -> bytes:
+        """Upload the buffer (512 bytes on a ZFM-20)."""
+
+    def write_characteristics(self, buffer: int, characteristics: bytes) -> None: ...
+
+    def match(self) -> int | None:
+        """Compare the two buffers: the sensor's score, or None for a non-match."""
+
+    def store(self, position: int, *, buffer: int = 1) -> None: ...
+    def load(self, position: int, *, buffer: int = 1) -> None: ...
+    def search(self, *, buffer: int = 1, start: int = 0, count: int | None = None) -> SensorMatch | None: ...
+    def delete(self, position: int, *, count: int = 1) -> None: ...
+    def empty(self) -> None: ...
+    def count(self) -> int: ...
+    def index(self) -> frozenset[int]:
+        """The positions in use."""

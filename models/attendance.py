@@ -1,0 +1,346 @@
+"""The attendance event: what happened at a kiosk, signed when it happens and never updated afterwards.
+
+Owns the record's shape, its canonical bytes, hash and signature. Refuses storage and transport.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Self
+from uuid import UUID
+
+import rfc8785
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
+
+from models.errors import InputError, SignatureInvalid
+
+FIRST_HASH = "0" * 64  # prev_hash of a kiosk's first event
+
+
+class CheckInOutcome(StrEnum):
+    """How a check-in ended. A failed match is never an absence and never a violation."""
+
+    ACCEPTED = "accepted"
+    NOT_IDENTIFIED = "not_identified"
+    NOT_VERIFIED = "not_verified"
+    ATTACK_SUSPECTED = "attack_suspected"
+    OUTSIDE_WINDOW = "outside_window"
+    ALREADY_PRESENT = "already_present"
+    REFERENCE_REVOKED = "reference_revoked"
+    FAILURE_TO_ACQUIRE = "failure_to_acquire"
+    REFERRED_TO_STAFF = "referred_to_staff"
+    WITNESSED = "witnessed"
+
+
+class EventType(StrEnum):
+    REPORT_IN_PERSON = "report_in_person"
+    FAILED_ATTEMPT = "failed_attempt"
+    WITNESSED_CHECK_IN = "witnessed_check_in"
+    AMENDMENT = "amendment"
+    DEVICE = "device"
+
+
+class Method(StrEnum):
+    """Set by the code that compared, never by a caller."""
+
+    FACE = "face"
+    FINGER = "finger"
+    FACE_FINGER = "face+finger"
+    CLAIM_FACE = "claim+face"
+    CLAIM_FINGER = "claim+finger"
+    CLAIM_FACE_FINGER = "claim+face+finger"
+    WITNESS = "witness"
+    NONE = "none"
+
+
+class TimeQuality(StrEnum):
+    SYNCED = "synced"
+    RTC = "rtc"
+    UNKNOWN = "unknown"
+
+
+class WitnessVerdict(StrEnum):
+    """The answer of one presentation-attack witness. ``not_available`` is never ``passed``."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+    NOT_AVAILABLE = "not_available"
+
+
+@dataclass(frozen=True, slots=True)
+class PresentationEvidence:
+    """One witness's verdict, e.g. ``head_turn``; ``measures`` are plain numbers that explain it."""
+
+    witness: str
+    verdict: WitnessVerdict
+    measures: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one modality said. Scores are similarities of the engine named; never pixels, never a template."""
+
+    modality: str
+    engine: str
+    template_format: str
+    score: float | None
+    threshold: float | None
+    matched: bool
+    quality: float | None
+    operation: str  # "identify" or "verify"
+    presentation: tuple[PresentationEvidence, ...] = ()
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A staff member who vouches for a person, with the reason's code. Labelled so for ever."""
+
+    staff_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceEvent:
+    """One record of a kiosk's chain. ``captured_at`` is aware UTC; floats in evidence are rounded to 6 places."""
+
+    event_id: str
+    kiosk_id: str
+    seq: int
+    prev_hash: str
+    captured_at: datetime
+    boot_id: str
+    monotonic_ns: int
+    time_quality: TimeQuality
+    person_id: str | None
+    type: EventType
+    outcome: CheckInOutcome | None
+    method: Method
+    evidence: tuple[Evidence, ...]
+    policy_version: str
+    witness: Witness | None = None
+    note_code: str | None = None
+    amends: str | None = None
+    algorithm: str = "ed25519-sha256"
+
+    def body(self) -> dict[str, Any]:
+        """The signed content as plain JSON values; ``from_body`` is its inverse."""
+        return {
+            "event_id": self.event_id,
+            "kiosk_id": self.kiosk_id,
+            "seq": self.seq,
+            "prev_hash": self.prev_hash,
+            "captured_at": format_time(self.captured_at),
+            "boot_id": self.boot_id,
+            "monotonic_ns": str(self.monotonic_ns),  # beyond 2**53, which canonical JSON cannot hold as a number
+            "time_quality": self.time_quality.value,
+            "person_id": self.person_id,
+            "type": self.type.value,
+            "outcome": self.outcome.value if self.outcome else None,
+            "method": self.method.value,
+            "evidence": [_evidence_body(item) for item in self.evidence],
+            "policy_version": self.policy_version,
+            "witness": {"staff_id": self.witness.staff_id, "reason": self.witness.reason} if self.witness else None,
+            "note_code": self.note_code,
+            "amends": self.amends,
+            "algorithm": self.algorithm,
+        }
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """Read a body back. Raises InputError naming the first field that is missing or of a wrong type."""
+        try:
+            witness = body["witness"]
+            return cls(
+                event_id=str(UUID(_text(body, "event_id"))),
+                kiosk_id=_text(body, "kiosk_id"),
+                seq=_whole(body, "seq"),
+                prev_hash=_text(body, "prev_hash"),
+                captured_at=parse_time(_text(body, "captured_at")),
+                boot_id=_text(body, "boot_id"),
+                monotonic_ns=int(_text(body, "monotonic_ns")),
+                time_quality=TimeQuality(body["time_quality"]),
+                person_id=None if body["person_id"] is None else _text(body, "person_id"),
+                type=EventType(body["type"]),
+                outcome=None if body["outcome"] is None else CheckInOutcome(body["outcome"]),
+                method=Method(body["method"]),
+                evidence=tuple(_evidence_from(item) for item in body["evidence"]),
+                policy_version=_text(body, "policy_version"),
+                witness=None if witness is None else Witness(_text(witness, "staff_id"), _text(witness, "reason")),
+                note_code=None if body["note_code"] is None else _text(body, "note_code"),
+                amends=None if body["amends"] is None else _text(body, "amends"),
+                algorithm=_text(body, "algorithm"),
+            )
+        except KeyError as error:
+            raise InputError(f"The event has no field {error}.", code="event_malformed") from error
+        except (TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"The event is malformed: {error}.", code="event_malformed") from error
+
+
+@dataclass(frozen=True, slots=True)
+class SignedEvent:
+    """An event as it travels: the body, its hash and the kiosk's signature over the hash's canonical source."""
+
+    body: Mapping[str, Any]
+    hash: str
+    signature: str
+
+    def wire(self) -> dict[str, Any]:
+        return {"body": dict(self.body), "hash": self.hash, "signature": self.signature}
+
+    @property
+    def event(self) -> AttendanceEvent:
+        return AttendanceEvent.from_body(self.body)
+
+
+def canonical(body: Mapping[str, Any]) -> bytes:
+    """RFC 8785 canonical JSON. Raises InputError for what JSON cannot hold (NaN, integers beyond 2**53)."""
+    try:
+        return rfc8785.dumps(dict(body))
+    except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
+        raise InputError(f"The record cannot be written as canonical JSON: {error}.", code="event_malformed") from error
+
+
+def event_hash(body: Mapping[str, Any]) -> str:
+    """Lower-case hexadecimal SHA-256 of the canonical body."""
+    return sha256_hex(canonical(body))
+
+
+def sha256_hex(content: bytes) -> str:
+    digest = Hash(SHA256())
+    digest.update(content)
+    return digest.finalize().hex()
+
+
+def sign_event(event: AttendanceEvent, key: Ed25519PrivateKey) -> SignedEvent:
+    body = event.body()
+    content = canonical(body)
+    return SignedEvent(body, sha256_hex(content), key.sign(content).hex())
+
+
+def verify_event(signed: SignedEvent, key: Ed25519PublicKey) -> AttendanceEvent:
+    """The event, if hash and signature hold. Raises SignatureInvalid or InputError."""
+    content = canonical(signed.body)
+    if sha256_hex(content) != signed.hash:
+        raise SignatureInvalid("The event's hash is not the hash of its content.", code="event_hash_mismatch")
+    try:
+        key.verify(bytes.fromhex(signed.signature), content)
+    except (InvalidSignature, ValueError) as error:
+        raise SignatureInvalid("The event's signature is not its kiosk's.", code="event_signature_invalid") from error
+    event = signed.event
+    if event.body() != signed.body:  # no second spelling of a record, no stowaway fields
+        raise InputError("The event has fields or spellings that are not part of the format.", code="event_malformed")
+    return event
+
+
+def uuid7(now: datetime) -> str:
+    """A time-ordered UUID (RFC 9562 section 5.7) for ``now``."""
+    milliseconds = int(now.timestamp() * 1000) & ((1 << 48) - 1)
+    random = int.from_bytes(os.urandom(10), "big")
+    value = milliseconds << 80 | 0x7 << 76 | (random >> 68) << 64 | 0b10 << 62 | random & ((1 << 62) - 1)
+    return str(UUID(int=value))
+
+
+def format_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with microseconds and ``Z``: one spelling for one moment."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_time(text: str) -> datetime:
+    """The inverse of ``format_time``; raises ValueError on any other spelling."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def with_position(event: AttendanceEvent, *, seq: int, prev_hash: str) -> AttendanceEvent:
+    """The same event at its place in the chain."""
+    return replace(event, seq=seq, prev_hash=prev_hash)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)
+
+
+def _evidence_body(item: Evidence) -> dict[str, Any]:
+    return {
+        "modality": item.modality,
+        "engine": item.engine,
+        "template_format": item.template_format,
+        "score": _number(item.score),
+        "threshold": _number(item.threshold),
+        "matched": item.matched,
+        "quality": _number(item.quality),
+        "operation": item.operation,
+        "presentation": [
+            {
+                "witness": witness.witness,
+                "verdict": witness.verdict.value,
+                "measures": {name: _number(value) for name, value in sorted(witness.measures.items())},
+            }
+            for witness in item.presentation
+        ],
+        "simulated": item.simulated,
+    }
+
+
+def _evidence_from(body: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        modality=_text(body, "modality"),
+        engine=_text(body, "engine"),
+        template_format=_text(body, "template_format"),
+        score=_optional_number(body, "score"),
+        threshold=_optional_number(body, "threshold"),
+        matched=_flag(body, "matched"),
+        quality=_optional_number(body, "quality"),
+        operation=_text(body, "operation"),
+        presentation=tuple(
+            PresentationEvidence(
+                _text(item, "witness"),
+                WitnessVerdict(item["verdict"]),
+                {str(name): float(value) for name, value in item["measures"].items()},
+            )
+            for item in body["presentation"]
+        ),
+        simulated=_flag(body, "simulated"),
+    )
+
+
+def _text(body: Mapping[str, Any], name: str) -> str:
+    value = body[name]
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is not text")
+    return value
+
+
+def _whole(body: Mapping[str, Any], name: str) -> int:
+    value = body[name]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} is not a whole number")
+    return value
+
+
+def _flag(body: Mapping[str, Any], name: str) -> bool:
+    value = body[name]
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} is not true or false")
+    return value
+
+
+def _optional_number(body: Mapping[str, Any], name: str) -> float | None:
+    value = body[name]
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} is not a number")
+    return float(value)

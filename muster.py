@@ -1,0 +1,83 @@
+"""The command line: the only file that knows every room.
+
+Commands live in their rooms (``<room>/commands.py``) and are imported when asked for, so that ``muster ledger verify``
+needs no camera library. What one room needs of a sibling is handed over in the context object, ``Rooms``.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from models.errors import CaptureRetry, InputError, MusterError
+
+COMMANDS = {
+    "weights": ("matcher.commands:weights", "Fetch, list and import the weights of the engines."),
+    "evaluate": ("matcher.commands:evaluate", "Measure an engine's error rates on a folder of pictures."),
+    "sensor": ("hardware.commands:sensor", "Fingerprint sensors, real and simulated."),
+    "kiosk": ("kiosk.commands:kiosk", "The station: run it, check its devices."),
+    "center": ("web.center.commands:center", "The correction center's service and its database."),
+    "enroll": ("enrollment.commands:enroll", "Enroll a person from pictures at the center."),
+    "ledger": ("models.commands:ledger", "Export and verify the attendance ledger."),
+    "demo": ("kiosk.demo:demo", "A center and a kiosk with simulated hardware and scripted visitors."),
+}
+
+
+class Rooms:
+    """What one room may ask of a sibling it does not know."""
+
+    @staticmethod
+    def load_engine(name: str, **options: Any) -> Any:
+        """A matching engine by name; see ``matcher.engines``."""
+        return import_module("matcher.engines").load_engine(name, **options)
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, not when the program starts."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in ``COMMANDS``."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command called ``cmd_name``."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.command(cls=LazyGroup)
+@click.version_option(package_name="muster")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Muster: face and fingerprint check-in with a ledger that shows every change."""
+    ctx.obj = Rooms()
+
+
+def main() -> None:
+    """Run the command line; an expected error is one sentence on stderr and exit code 2 (bad input) or 1."""
+    try:
+        cli(standalone_mode=True)
+    except CaptureRetry as retry:
+        _fail(f"The sample cannot be used: {retry.reason.value.replace('_', ' ')}.", 2)
+    except MusterError as error:
+        _fail(str(error), 2 if isinstance(error, InputError) else 1)
+
+
+def _fail(sentence: str, code: int) -> None:
+    print(f"muster: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
