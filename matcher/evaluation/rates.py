@@ -1,13 +1,13 @@
 """Error rates of a comparison algorithm from two lists of scores. Owns the definitions; refuses pictures and engines.
 
-All rates are fractions in [0, 1]. A comparison *matches* when its score reaches the threshold (``score >= threshold``), so
+All rates are fractions in [0, 1]. A comparison *matches* when its score reaches the threshold, so
 
 - FMR(t), the false match rate, is the share of impostor scores ``>= t``;
 - FNMR(t), the false non-match rate, is the share of genuine scores ``< t``
 
-(ISO/IEC 19795-1, false match rate and false non-match rate). Rates are steps, not curves: nothing is interpolated, and equal
-scores on both sides of a threshold are counted as they stand. Scores may be infinite (a failure to acquire is ``-inf``: it never
-matches), never NaN.
+(ISO/IEC 19795-1, false match rate and false non-match rate). Rates are steps, not curves: nothing is interpolated,
+and equal scores are counted as they stand. Scores may be infinite (a failure to acquire is ``-inf``: it never matches),
+never NaN.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
 
 
 def fnmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:
-    """The lowest false non-match rate of all thresholds whose false match rate is at most ``fmr`` (FVC's FMR100, FMR1000).
+    """The lowest false non-match rate of all thresholds whose false match rate is at most ``fmr``.
 
-    Raises InputError for no scores or an ``fmr`` outside [0, 1].
+    FVC's FMR100 and FMR1000 are this at 1e-2 and 1e-3. Raises InputError for no scores or an ``fmr`` outside [0, 1].
     """
     refused = _highest_refused(_scores(impostor, "impostor"), fmr)
     mated = _scores(genuine, "genuine")
@@ -76,7 +76,8 @@ def det(genuine: ArrayLike, impostor: ArrayLike) -> Det:
     """Both rates at every threshold where one of them changes: each distinct score, then infinity."""
     mated, non_mated = np.sort(_scores(genuine, "genuine")), np.sort(_scores(impostor, "impostor"))
     threshold = np.unique(np.concatenate([mated, non_mated, [np.inf]]))
-    fmr = 1.0 - np.searchsorted(non_mated, threshold, side="left") / len(non_mated)
+    # Counts are divided once, so that equal rates are equal numbers.
+    fmr = (len(non_mated) - np.searchsorted(non_mated, threshold, side="left")) / len(non_mated)
     fnmr = np.searchsorted(mated, threshold, side="left") / len(mated)
     return Det(threshold, fmr, fnmr)
 
@@ -84,9 +85,9 @@ def det(genuine: ArrayLike, impostor: ArrayLike) -> Det:
 def eer(genuine: ArrayLike, impostor: ArrayLike) -> float:
     """The equal error rate as the Fingerprint Verification Competition defines it.
 
-    The rates are steps and may never be equal. Let t1 be the highest threshold with FNMR <= FMR and t2 the lowest with FNMR >= FMR;
-    of these two the one with the smaller sum of both rates is taken, and the EER is the mean of its two rates (Maio,
-    Maltoni, Cappelli, Wayman and Jain, FVC2000, IEEE PAMI 24(3), 2002, section 4). Raises InputError for no scores.
+    The rates are steps and may never be equal. Let t1 be the highest threshold with FNMR <= FMR and t2 the lowest with
+    FNMR >= FMR; of these two the one with the smaller sum of both rates is taken, and the EER is the mean of its two
+    rates (Maio, Maltoni, Cappelli, Wayman and Jain, FVC2000, IEEE PAMI 24(3), 2002). Raises InputError for no scores.
     """
     curve = det(genuine, impostor)
     after = int(np.argmax(curve.fnmr >= curve.fmr))  # the last threshold, inf, always is: FNMR 1, FMR 0

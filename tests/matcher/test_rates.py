@@ -74,7 +74,9 @@ def test_when_every_impostor_may_match_no_genuine_pair_is_refused():
     assert rates.threshold_at_fmr([0.5, 0.9], 1.0) == -np.inf
 
 
-@pytest.mark.parametrize("genuine, impostor", [([], [0.1]), ([0.1], []), ([float("nan")], [0.1]), ([0.1], [float("nan")])])
+@pytest.mark.parametrize(
+    "genuine, impostor", [([], [0.1]), ([0.1], []), ([float("nan")], [0.1]), ([0.1], [float("nan")])]
+)
 def test_no_scores_and_no_numbers_are_refused(genuine, impostor):
     with pytest.raises(InputError):
         rates.eer(genuine, impostor)
