@@ -1,0 +1,118 @@
+"""Words for the codes that the floors below emit. Owns code -> message; refuses sentences of any other kind.
+
+Every word is neutral: a failed match is never called an absence, and nothing here accuses anybody.
+"""
+
+from __future__ import annotations
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+
+OUTCOMES = {
+    "accepted": _("Checked in"),
+    "not_identified": _("Not identified"),
+    "not_verified": _("Not verified"),
+    "attack_suspected": _("Presentation in doubt"),
+    "outside_window": _("Outside the hours"),
+    "already_present": _("Already checked in today"),
+    "reference_revoked": _("Enrollment withdrawn"),
+    "failure_to_acquire": _("No usable sample"),
+    "referred_to_staff": _("Referred to staff"),
+    "witnessed": _("Witnessed by staff"),
+}
+
+METHODS = {
+    "face": _("Face"),
+    "finger": _("Finger"),
+    "face+finger": _("Face and finger"),
+    "claim+face": _("Number and face"),
+    "claim+finger": _("Number and finger"),
+    "claim+face+finger": _("Number, face and finger"),
+    "witness": _("Staff witness"),
+    "none": _("None"),
+}
+
+EVENT_TYPES = {
+    "report_in_person": _("Report in person"),
+    "failed_attempt": _("Attempt without a result"),
+    "witnessed_check_in": _("Witnessed check-in"),
+    "amendment": _("Correction"),
+    "device": _("Device event"),
+}
+
+MODALITIES = {"face": _("Face"), "finger": _("Finger")}
+
+OPERATIONS = {"identify": _("identified among all"), "verify": _("compared with one person")}
+
+VERDICTS = {
+    "passed": _("passed"),
+    "failed": _("failed"),
+    "undecided": _("undecided"),
+    "not_available": _("not available"),
+}
+
+TIME_QUALITIES = {
+    "synced": _("clock in step with the network"),
+    "rtc": _("from the kiosk's own clock"),
+    "unknown": _("clock not certain"),
+}
+
+FINGERS = {
+    1: _("Right thumb"),
+    2: _("Right index finger"),
+    3: _("Right middle finger"),
+    4: _("Right ring finger"),
+    5: _("Right little finger"),
+    6: _("Left thumb"),
+    7: _("Left index finger"),
+    8: _("Left middle finger"),
+    9: _("Left ring finger"),
+    10: _("Left little finger"),
+}
+
+HINTS = {
+    "no_face": _("No face was found. Show the whole face."),
+    "several_faces": _("More than one face is in the picture. One person at a time."),
+    "come_closer": _("Come a little closer."),
+    "step_back": _("Step back a little."),
+    "look_here": _("Look straight at the camera."),
+    "too_dark": _("Too dark. Turn on a light or face the window."),
+    "too_bright": _("Too bright. Turn away from the light."),
+    "hold_still": _("Hold still; the picture is blurred."),
+    "center_face": _("Move to the middle of the picture."),
+    "no_finger": _("No finger was found. Lay it flat on the glass."),
+    "finger_messy": _("The print is not clear. Wipe the finger and the glass."),
+    "finger_few_points": _("Too little of the finger shows. Press a little more."),
+    "finger_off_center": _("Lay the middle of the finger on the glass."),
+    "fingers_differ": _("This is not the same finger as before."),
+    "lift_finger": _("Lift the finger."),
+}
+
+ROLES = {"admin": _("Administrator"), "staff": _("Staff"), "auditor": _("Auditor")}
+
+LEVELS = {"loose": _("Loose"), "normal": _("Normal"), "strict": _("Strict")}
+
+CATEGORIES = {
+    "01": _("Public surveillance"),
+    "02": _("Probation"),
+    "03": _("Parole"),
+    "04": _("Temporary execution outside prison"),
+    "99": _("Other"),
+}
+
+WITNESS_REASONS = {
+    "not_recognised": _("Not recognised by the device"),
+    "device_failed": _("Device not working"),
+    "cannot_present": _("Cannot give a face or a finger"),
+    "wish": _("Asked for a person"),
+}
+
+
+def word(table: dict[str, object], code: object) -> str:
+    """The word of ``code`` in the request's language, or the code itself if the table does not know it."""
+    return str(table[str(code)]) if str(code) in table else str(code)
+
+
+def finger_name(position: int | None) -> str:
+    """The name of a finger by its ISO/IEC 19794-2 code."""
+    return str(FINGERS[position]) if position in FINGERS else gettext("Unknown finger")
