@@ -40,6 +40,8 @@ class CheckInOutcome(StrEnum):
 
 
 class EventType(StrEnum):
+    """What an event records."""
+
     REPORT_IN_PERSON = "report_in_person"
     FAILED_ATTEMPT = "failed_attempt"
     WITNESSED_CHECK_IN = "witnessed_check_in"
@@ -61,6 +63,8 @@ class Method(StrEnum):
 
 
 class TimeQuality(StrEnum):
+    """How far a kiosk's clock can be trusted: synced over the network, battery clock, or neither."""
+
     SYNCED = "synced"
     RTC = "rtc"
     UNKNOWN = "unknown"
@@ -194,11 +198,23 @@ class SignedEvent:
     signature: str
 
     def wire(self) -> dict[str, Any]:
+        """The event as plain JSON values; ``from_wire`` is its inverse."""
         return {"body": dict(self.body), "hash": self.hash, "signature": self.signature}
 
     @property
     def event(self) -> AttendanceEvent:
+        """The body as an event, unverified. Raises InputError."""
         return AttendanceEvent.from_body(self.body)
+
+    @classmethod
+    def from_wire(cls, wire: object) -> Self:
+        """Read what ``wire`` wrote, unverified. Raises InputError if it has another shape or other fields."""
+        if not isinstance(wire, Mapping) or set(wire) != {"body", "hash", "signature"}:
+            raise InputError("An event is an object with body, hash and signature.", code="event_malformed")
+        body, digest, signature = wire["body"], wire["hash"], wire["signature"]
+        if not isinstance(body, Mapping) or not isinstance(digest, str) or not isinstance(signature, str):
+            raise InputError("An event's body, hash or signature has a wrong type.", code="event_malformed")
+        return cls(body, digest, signature)
 
 
 def canonical(body: Mapping[str, Any]) -> bytes:
@@ -215,12 +231,14 @@ def event_hash(body: Mapping[str, Any]) -> str:
 
 
 def sha256_hex(content: bytes) -> str:
+    """Lower-case hexadecimal SHA-256."""
     digest = Hash(SHA256())
     digest.update(content)
     return digest.finalize().hex()
 
 
 def sign_event(event: AttendanceEvent, key: Ed25519PrivateKey) -> SignedEvent:
+    """The event with its hash and the kiosk's Ed25519 signature over its canonical body. Raises InputError."""
     body = event.body()
     content = canonical(body)
     return SignedEvent(body, sha256_hex(content), key.sign(content).hex())
@@ -260,6 +278,7 @@ def parse_time(text: str) -> datetime:
 
 
 def utc_now() -> datetime:
+    """The wall clock, aware. Rules take a ``now`` instead, so that tests can hand in theirs."""
     return datetime.fromtimestamp(time.time(), UTC)
 
 

@@ -18,6 +18,8 @@ Float64Array = NDArray[np.float64]
 
 
 class Modality(StrEnum):
+    """What of a person is compared."""
+
     FACE = "face"
     FINGER = "finger"
 
@@ -98,6 +100,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
+    """A person a probe may belong to, with the reference that came nearest and its comparison score."""
+
     person_id: str
     reference_id: str
     score: float

@@ -26,6 +26,8 @@
     CaptureRetry                not an error: what the person can fix, as a reason that becomes a spoken hint
 """
 
+# ruff: noqa: D101, N818 - the tree above says what each one means; a name says what happened, not that it is an error
+
 from __future__ import annotations
 
 from enum import StrEnum
@@ -138,7 +140,7 @@ class RetryReason(StrEnum):
     LIFT_FINGER = "lift_finger"
 
 
-class CaptureRetry(Exception):  # noqa: N818 - a channel of its own, not an error
+class CaptureRetry(Exception):
     """A sample that is not good enough, with the one thing to do about it."""
 
     def __init__(self, reason: RetryReason, **details: object) -> None:

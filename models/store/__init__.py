@@ -1,0 +1,1 @@
+"""Where records are kept: engines, tables and migrations of the center and of a kiosk."""

@@ -1,0 +1,1 @@
+"""The layouts of the center's database, in order."""

@@ -1,0 +1,1 @@
+"""The layouts of the kiosk's database, in order."""
