@@ -6,6 +6,7 @@ Owns the record's shape, its canonical bytes, hash and signature. Refuses storag
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,10 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from models.errors import InputError, SignatureInvalid
 
-FIRST_HASH = "0" * 64  # prev_hash of a kiosk's first event
+FIRST_SEQ = 1  # a kiosk's first event
+FIRST_HASH = "0" * 64  # and its prev_hash
+
+_SIGNATURE = re.compile("[0-9a-f]{128}")
 
 
 class CheckInOutcome(StrEnum):
@@ -250,6 +254,8 @@ def verify_event(signed: SignedEvent, key: Ed25519PublicKey) -> AttendanceEvent:
     if sha256_hex(content) != signed.hash:
         raise SignatureInvalid("The event's hash is not the hash of its content.", code="event_hash_mismatch")
     try:
+        if not _SIGNATURE.fullmatch(signed.signature):  # bytes.fromhex would take capitals and spaces too
+            raise ValueError("not 64 bytes in lower-case hexadecimal")
         key.verify(bytes.fromhex(signed.signature), content)
     except (InvalidSignature, ValueError) as error:
         raise SignatureInvalid("The event's signature is not its kiosk's.", code="event_signature_invalid") from error
@@ -327,7 +333,7 @@ def _evidence_from(body: Mapping[str, Any]) -> Evidence:
             PresentationEvidence(
                 _text(item, "witness"),
                 WitnessVerdict(item["verdict"]),
-                {str(name): float(value) for name, value in item["measures"].items()},
+                {str(name): _number_of(item["measures"], name) for name in item["measures"]},
             )
             for item in body["presentation"]
         ),
@@ -339,6 +345,8 @@ def _text(body: Mapping[str, Any], name: str) -> str:
     value = body[name]
     if not isinstance(value, str):
         raise TypeError(f"{name} is not text")
+    if "\0" in value:  # PostgreSQL has no column for it
+        raise ValueError(f"{name} holds a zero character")
     return value
 
 
@@ -357,9 +365,11 @@ def _flag(body: Mapping[str, Any], name: str) -> bool:
 
 
 def _optional_number(body: Mapping[str, Any], name: str) -> float | None:
+    return None if body[name] is None else _number_of(body, name)
+
+
+def _number_of(body: Mapping[str, Any], name: str) -> float:
     value = body[name]
-    if value is None:
-        return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} is not a number")
     return float(value)
