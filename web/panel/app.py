@@ -1,0 +1,171 @@
+"""The kiosk's screen as a small web application. Owns its routes; refuses every decision, which is the station's.
+
+One page is served; it never loads another. Its state arrives by server-sent events, its preview as a multipart JPEG
+stream, and its four buttons are posts. Serve it with waitress and SERVER_OPTIONS: open streams pin worker threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, abort, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from models.attendance import utc_now
+from models.errors import ConfigurationError, InputError, MusterError
+from web.panel.facade import CHALLENGE_CODES, FINGER_CODES, MOST_DIGITS, PanelFacade, PanelStep
+from web.panel.guard import has_token, refusal, seal
+from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states
+from web.panel.streams import Stream, Streams
+from web.panel.texts import LANGUAGES, load_texts
+
+MOST_STATE_STREAMS: Final = 2
+MOST_PREVIEW_STREAMS: Final = 2
+MOST_FRAMES_PER_S: Final = 15.0
+HEARTBEAT_S: Final = 5.0
+MOST_BODY_BYTES: Final = 1024
+STREAMS_WORST_CASE: Final = 2 * (MOST_STATE_STREAMS + MOST_PREVIEW_STREAMS)
+SERVER_OPTIONS: Final[Mapping[str, Any]] = {
+    "threads": STREAMS_WORST_CASE + 4,  # four are left for the page and its buttons, whatever the streams do
+    "outbuf_high_watermark": 256 * 1024,  # a slow screen skips frames instead of queueing them
+    "channel_request_lookahead": 1,  # lets a stream notice that its page is gone
+    "ident": None,
+}
+
+_log = logging.getLogger(__name__)
+
+
+def create_panel(
+    facade: PanelFacade,
+    *,
+    language: str = "zh_CN",
+    timezone: str = "Asia/Shanghai",
+    clock: Callable[[], datetime] = utc_now,
+    most_frames_per_s: float = MOST_FRAMES_PER_S,
+    heartbeat_s: float = HEARTBEAT_S,
+) -> Flask:
+    """The screen of the station behind ``facade``, in ``language`` first; times are shown in ``timezone``.
+
+    Raises ConfigurationError for a language or time zone there is none of.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BODY_BYTES
+    token, boot = secrets.token_urlsafe(32), secrets.token_hex(8)
+    settings = _page_settings(language=language, timezone=timezone, heartbeat_s=heartbeat_s, token=token, boot=boot)
+    state_streams, preview_streams = Streams(MOST_STATE_STREAMS), Streams(MOST_PREVIEW_STREAMS)
+    _guard(app, token)
+
+    @app.get("/")
+    def page() -> ResponseReturnValue:
+        return render_template("panel.html", settings=settings, texts=load_texts(language), steps=list(PanelStep))
+
+    @app.get("/events")
+    def events() -> ResponseReturnValue:
+        stream = _admit(state_streams)
+        last = request.headers.get("Last-Event-ID", "")
+        content = push_states(facade, stream, boot=boot, last_event_id=last, clock=clock, heartbeat_s=heartbeat_s)
+        return _streamed(content, stream, "text/event-stream; charset=utf-8")
+
+    @app.get("/preview")
+    def preview() -> ResponseReturnValue:
+        if facade.state().step not in PREVIEW_STEPS:
+            return Response(status=204)
+        stream = _admit(preview_streams)
+        content = push_frames(facade, stream, most_per_s=most_frames_per_s)
+        return _streamed(content, stream, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+
+    @app.post("/claim")
+    def claim() -> ResponseReturnValue:
+        facade.claim(_claimed_number())
+        return Response(status=202)
+
+    @app.post("/help")
+    def ask_for_help() -> ResponseReturnValue:
+        facade.ask_for_help()
+        return Response(status=202)
+
+    @app.post("/cancel")
+    def cancel() -> ResponseReturnValue:
+        facade.cancel()
+        return Response(status=202)
+
+    return app
+
+
+def _page_settings(**settings: Any) -> dict[str, Any]:
+    try:
+        ZoneInfo(settings["timezone"])
+    except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ConfigurationError(f"There is no time zone {settings['timezone']!r}.") from error
+    load_texts(settings["language"])
+    return {
+        **settings,
+        "texts": {name: load_texts(name) for name in LANGUAGES},
+        "preview_steps": sorted(PREVIEW_STEPS),
+        "challenges": CHALLENGE_CODES,
+        "fingers": FINGER_CODES,
+        "most_digits": MOST_DIGITS,
+    }
+
+
+def _guard(app: Flask, token: str) -> None:
+    """Check every request before its view, seal every answer after it, answer every error as JSON."""
+
+    @app.before_request
+    def check() -> ResponseReturnValue | None:
+        code = refusal(request)
+        if code is None and request.method == "POST" and not has_token(request, token):
+            code = "token_invalid"
+        return None if code is None else _error(403, code, "Only the kiosk's own page may ask this.")
+
+    app.after_request(seal)
+
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> ResponseReturnValue:
+        return _error(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+
+    @app.errorhandler(MusterError)
+    def report(error: MusterError) -> ResponseReturnValue:
+        return _error(400 if isinstance(error, InputError) else 503, error.code, str(error))
+
+    @app.errorhandler(Exception)
+    def fail(error: Exception) -> ResponseReturnValue:
+        _log.error("panel_request_failed", exc_info=error)
+        return _error(500, "internal_error", "The kiosk could not answer.")
+
+
+def _admit(streams: Streams) -> Stream:
+    stream = streams.admit(disconnected=request.environ.get("waitress.client_disconnected", lambda: False))
+    if stream is None:
+        refused = _error(503, "too_many_streams", "Too many pages are open on this kiosk.")
+        refused.headers["Retry-After"] = "2"
+        abort(refused)
+    return stream
+
+
+def _streamed(content: Iterator[bytes], stream: Stream, mimetype: str) -> Response:
+    response = Response(content, content_type=mimetype, direct_passthrough=True)
+    response.headers["X-Accel-Buffering"] = "no"
+    response.call_on_close(stream.release)  # also when not one byte was sent, unlike a finally in the generator
+    return response
+
+
+def _claimed_number() -> str:
+    """The number in the body. Raises InputError unless it is 1 to MOST_DIGITS plain digits."""
+    body = request.get_json(silent=True)
+    number = body.get("number") if isinstance(body, dict) else None
+    if not isinstance(number, str) or not (number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS):
+        raise InputError(f"A number has 1 to {MOST_DIGITS} digits.", code="number_invalid")
+    return number
+
+
+def _error(status: int, code: str, message: str) -> Response:
+    response = jsonify({"error": {"code": code, "message": message}})
+    response.status_code = status
+    return response
