@@ -1,0 +1,183 @@
+"""What the screen shows and what the person asks for. Owns the panel's facade; refuses to decide anything.
+
+The matcher thread and the reporter write here, the panel's threads wait here. Requests travel the other way through a
+small queue, so that a tap on the screen never runs in the middle of a comparison.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+
+from hardware.ports import Frame
+from models.errors import DeviceError
+from web.panel.facade import CenterLink, PanelDevice, PanelResult, PanelState, PanelStep
+
+_PREVIEW_JPEG_QUALITY = 70
+_PREVIEW_WIDTH_PX = 640
+_MOST_REQUESTS = 16  # a stuck finger on the glass of the panel does not fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The person typed a number."""
+
+    number: str
+
+    def __repr__(self) -> str:  # a number never reaches a log
+        return "Claim(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class HelpAsked:
+    """The person wants to see somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The person goes back to the start."""
+
+
+Request = Claim | HelpAsked | Cancelled
+FrameAfter = Callable[[int, float], Frame | None]
+
+
+class Screen:
+    """The state shown, its version, and the requests that came in. Implements ``web.panel.facade.PanelFacade``."""
+
+    def __init__(self, *, simulated: bool = False) -> None:
+        self._changed = threading.Condition()
+        self._state = PanelState(version=1, step=PanelStep.IDLE, simulated=simulated)
+        self._devices: dict[str, PanelDevice] = {}
+        self._requests: queue.Queue[Request] = queue.Queue(_MOST_REQUESTS)
+        self._frames: FrameAfter | None = None
+
+    # what the station says
+
+    def show(
+        self,
+        step: PanelStep,
+        *,
+        hint: str | None = None,
+        challenge: str | None = None,
+        finger: str | None = None,
+        result: PanelResult | None = None,
+        tries_left: int | None = None,
+    ) -> None:
+        """Go to ``step``; whatever is not named is cleared. Nothing happens if nothing changes."""
+        with self._changed:
+            self._put(
+                replace(
+                    self._state,
+                    step=step,
+                    hint=hint,
+                    challenge=challenge,
+                    finger=finger,
+                    result=result,
+                    pairing_code=None,
+                    tries_left=self._state.tries_left if tries_left is None else tries_left,
+                )
+            )
+
+    def show_pairing(self, code: str | None, *, hint: str | None = None) -> None:
+        """The pairing page with the code to compare."""
+        with self._changed:
+            self._put(
+                replace(self._state, step=PanelStep.PAIRING, pairing_code=code, hint=hint, result=None, finger=None)
+            )
+
+    def note_device(self, name: str, error: DeviceError | None) -> None:
+        """One line about a device: fine, or what is wrong with it."""
+        with self._changed:
+            self._devices[name] = PanelDevice(name, error is None, error.code if error else None)
+            self._put(replace(self._state, devices=tuple(self._devices[key] for key in sorted(self._devices))))
+
+    def note_simulated(self) -> None:
+        """Say for good that a device here is simulated."""
+        with self._changed:
+            self._put(replace(self._state, simulated=True))
+
+    def note_center(self, link: CenterLink, pending: int) -> None:
+        """How the center is, and how many records are not there yet."""
+        with self._changed:
+            self._put(replace(self._state, center=link, pending=pending))
+
+    def attach_preview(self, frames: FrameAfter) -> None:
+        """Where preview pictures come from."""
+        self._frames = frames
+
+    def next_request(self, timeout_s: float = 0.0) -> Request | None:
+        """The oldest request not yet handled, None if there is none within ``timeout_s``."""
+        try:
+            return self._requests.get(timeout=timeout_s) if timeout_s > 0 else self._requests.get_nowait()
+        except queue.Empty:
+            return None
+
+    def forget_requests(self) -> None:
+        """Drop taps that were meant for a page that is gone."""
+        while self.next_request() is not None:
+            pass
+
+    def _put(self, state: PanelState) -> None:
+        if state != self._state:
+            self._state = replace(state, version=self._state.version + 1)
+            self._changed.notify_all()
+
+    # what the panel asks
+
+    def state(self) -> PanelState:
+        """The state now."""
+        with self._changed:
+            return self._state
+
+    def wait(self, after: int, timeout_s: float) -> PanelState:
+        """Block until the version is above ``after`` or ``timeout_s`` has passed, then answer the state now."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._state.version > after, timeout_s)
+            return self._state
+
+    def preview(self, after: int, timeout_s: float) -> tuple[int, bytes] | None:
+        """The newest camera frame after number ``after`` as (number, JPEG), None after ``timeout_s``."""
+        if self._frames is None:
+            time.sleep(min(timeout_s, 0.5))  # no camera: do not let the page spin
+            return None
+        frame = self._frames(after, timeout_s)
+        return None if frame is None else (frame.sequence, jpeg(frame))
+
+    def claim(self, number: str) -> None:
+        """The person typed ``number``."""
+        self._ask(Claim(number))
+
+    def ask_for_help(self) -> None:
+        """The person wants to see somebody."""
+        self._ask(HelpAsked())
+
+    def cancel(self) -> None:
+        """The person goes back to the start."""
+        self._ask(Cancelled())
+
+    def _ask(self, request: Request) -> None:
+        try:
+            self._requests.put_nowait(request)
+        except queue.Full:  # sixteen taps are waiting: the person is heard already
+            return
+
+
+def jpeg(frame: Frame) -> bytes:
+    """A frame as a small JPEG for the preview; it exists in memory only."""
+    height, width = frame.pixels.shape[:2]
+    pixels = frame.pixels
+    if width > _PREVIEW_WIDTH_PX:
+        size = (_PREVIEW_WIDTH_PX, round(height * _PREVIEW_WIDTH_PX / width))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    encoded, picture = cv2.imencode(
+        ".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _PREVIEW_JPEG_QUALITY]
+    )
+    if not encoded:
+        raise DeviceError("The camera's picture cannot be encoded for the preview.")
+    return picture.tobytes()
