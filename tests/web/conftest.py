@@ -1,4 +1,4 @@
-"""A real Chromium and a real server for the tests of both web rooms.
+"""A real Chromium and a real server for the tests of both web rooms, and a small station for the panel.
 
 ``chromium`` is skipped only if no Chromium is found and MUSTER_REQUIRE_BROWSER is unset. ``take_picture`` writes only
 if MUSTER_SCREENS names a folder.
@@ -10,10 +10,13 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from web.panel.facade import PanelState
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 CHROMIUM_ARGUMENTS = [
@@ -54,6 +57,7 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
     """Serve a WSGI app on a free loopback port with waitress; answers its address. Stopped after the test."""
+    from waitress import wasyncore
     from waitress.server import create_server
 
     servers: list[Any] = []
@@ -71,11 +75,11 @@ def serve() -> Iterator[Callable[..., str]]:
 
     yield start
     for server in servers:
-        server.close()
-        server.task_dispatcher.shutdown(cancel_pending=True, timeout=2)
-        server.trigger.pull_trigger()
+        server.trigger.pull_trigger(lambda server=server: wasyncore.close_all(server._map))  # in the loop's own thread
     for thread in threads:
         thread.join(timeout=5)
+    for server in servers:
+        server.task_dispatcher.shutdown(cancel_pending=True, timeout=3)
 
 
 @pytest.fixture
@@ -89,3 +93,60 @@ def take_picture() -> Callable[[Any, str], None]:
             page.screenshot(path=str(Path(folder) / f"{name}.png"), animations="disabled")
 
     return take
+
+
+class SmallStation:
+    """A station without devices: holds a state and a frame, remembers what the screen asked."""
+
+    def __init__(self) -> None:
+        self.claimed: list[str] = []
+        self.helped = 0
+        self.cancelled = 0
+        self.fails_with: Exception | None = None
+        self._changed = threading.Condition()
+        self._state = PanelState(version=1, step="idle", center="reachable")
+        self._frame: tuple[int, bytes] = (0, b"")
+
+    def show(self, step: str, **fields: Any) -> None:
+        """The next state: ``step`` with ``fields``, everything else as at the start."""
+        with self._changed:
+            self._state = replace(PanelState(version=self._state.version + 1, step=step, center="reachable"), **fields)
+            self._changed.notify_all()
+
+    def give_frame(self, jpeg: bytes) -> None:
+        with self._changed:
+            self._frame = (self._frame[0] + 1, jpeg)
+            self._changed.notify_all()
+
+    def state(self) -> PanelState:
+        if self.fails_with:
+            raise self.fails_with
+        return self._state
+
+    def wait(self, after: int, timeout_s: float) -> PanelState:
+        with self._changed:
+            self._changed.wait_for(lambda: self._state.version > after, timeout_s)
+            return self._state
+
+    def preview(self, after: int, timeout_s: float) -> tuple[int, bytes] | None:
+        with self._changed:
+            came = self._changed.wait_for(lambda: self._frame[0] > max(after, 0), timeout_s)
+            return self._frame if came else None
+
+    def claim(self, number: str) -> None:
+        if self.fails_with:
+            raise self.fails_with
+        self.claimed.append(number)
+
+    def ask_for_help(self) -> None:
+        self.helped += 1
+        self.show("help")
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+        self.show("idle")
+
+
+@pytest.fixture
+def station() -> SmallStation:
+    return SmallStation()

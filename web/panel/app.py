@@ -150,7 +150,7 @@ def _admit(streams: Streams) -> Stream:
 
 
 def _streamed(content: Iterator[bytes], stream: Stream, mimetype: str) -> Response:
-    response = Response(content, content_type=mimetype, direct_passthrough=True)
+    response = Response(content, content_type=mimetype)
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(stream.release)  # also when not one byte was sent, unlike a finally in the generator
     return response
