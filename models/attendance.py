@@ -25,6 +25,8 @@ from models.errors import InputError, SignatureInvalid
 FIRST_SEQ = 1  # a kiosk's first event
 FIRST_HASH = "0" * 64  # and its prev_hash
 
+ALGORITHM = "ed25519-sha256"
+
 _SIGNATURE = re.compile("[0-9a-f]{128}")
 
 
@@ -137,7 +139,7 @@ class AttendanceEvent:
     witness: Witness | None = None
     note_code: str | None = None
     amends: str | None = None
-    algorithm: str = "ed25519-sha256"
+    algorithm: str = ALGORITHM
 
     def body(self) -> dict[str, Any]:
         """The signed content as plain JSON values; ``from_body`` is its inverse."""
@@ -260,6 +262,8 @@ def verify_event(signed: SignedEvent, key: Ed25519PublicKey) -> AttendanceEvent:
     except (InvalidSignature, ValueError) as error:
         raise SignatureInvalid("The event's signature is not its kiosk's.", code="event_signature_invalid") from error
     event = signed.event
+    if event.algorithm != ALGORITHM:
+        raise InputError("The event is signed with an algorithm that is not known here.", code="algorithm_unknown")
     if event.body() != signed.body:  # no second spelling of a record, no stowaway fields
         raise InputError("The event has fields or spellings that are not part of the format.", code="event_malformed")
     return event
