@@ -35,13 +35,16 @@ class Frame:
 
 
 class Camera(Protocol):
+    """A source of frames that keeps only the newest one."""
+
     def open(self) -> None:
         """Raises DeviceNotFound or DeviceBusy. Opening an open camera does nothing."""
 
     def close(self) -> None:
         """Never raises; closing twice does nothing."""
 
-    def info(self) -> DeviceInfo: ...
+    def info(self) -> DeviceInfo:
+        """What the camera is; works open or closed."""
 
     def read(self, *, after: int = -1, timeout_s: float = 2.0) -> Frame:
         """The newest frame whose sequence is greater than ``after``; waits for it.
@@ -74,10 +77,20 @@ class SensorMatch:
 class FingerSensor(Protocol):
     """A sensor with two character buffers (1 and 2), a flash library and a matcher of its own."""
 
-    def open(self) -> None: ...
-    def close(self) -> None: ...
-    def info(self) -> DeviceInfo: ...
-    def parameters(self) -> SensorParameters: ...
+    def open(self) -> None:
+        """Opening an open sensor does nothing.
+
+        Raises DeviceNotFound, DeviceBusy, DeviceTimeout (silence), DeviceProtocolError (something else answers).
+        """
+
+    def close(self) -> None:
+        """Never raises; closing twice does nothing."""
+
+    def info(self) -> DeviceInfo:
+        """What the sensor is; works open or closed."""
+
+    def parameters(self) -> SensorParameters:
+        """Ask the sensor for its parameters."""
 
     def capture(self, *, timeout_s: float = 5.0) -> bool:
         """Wait until a finger's picture is in the image buffer; False if none was laid on in time."""
@@ -94,16 +107,29 @@ class FingerSensor(Protocol):
     def read_characteristics(self, buffer: int) -> bytes:
         """Upload the buffer (512 bytes on a ZFM-20)."""
 
-    def write_characteristics(self, buffer: int, characteristics: bytes) -> None: ...
+    def write_characteristics(self, buffer: int, characteristics: bytes) -> None:
+        """Download into the buffer; raises DeviceProtocolError if the sensor did not keep it."""
 
     def match(self) -> int | None:
         """Compare the two buffers: the sensor's score, or None for a non-match."""
 
-    def store(self, position: int, *, buffer: int = 1) -> None: ...
-    def load(self, position: int, *, buffer: int = 1) -> None: ...
-    def search(self, *, buffer: int = 1, start: int = 0, count: int | None = None) -> SensorMatch | None: ...
-    def delete(self, position: int, *, count: int = 1) -> None: ...
-    def empty(self) -> None: ...
-    def count(self) -> int: ...
+    def store(self, position: int, *, buffer: int = 1) -> None:
+        """Keep a buffer at a position of the library. Raises InputError for a position outside."""
+
+    def load(self, position: int, *, buffer: int = 1) -> None:
+        """Read a position of the library into a buffer. Raises DeviceError if nothing is stored there."""
+
+    def search(self, *, buffer: int = 1, start: int = 0, count: int | None = None) -> SensorMatch | None:
+        """The library's best match of a buffer within ``count`` positions from ``start``, or None."""
+
+    def delete(self, position: int, *, count: int = 1) -> None:
+        """Free ``count`` positions of the library."""
+
+    def empty(self) -> None:
+        """Free the whole library."""
+
+    def count(self) -> int:
+        """How many positions are in use."""
+
     def index(self) -> frozenset[int]:
         """The positions in use."""

@@ -1,0 +1,65 @@
+"""Cameras and fingerprint sensors by name, imported when asked for.
+
+Owns the names; a kiosk without a camera never loads OpenCV. Refuses to guess: an unknown name or option is answered
+with the known ones.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from hardware.ports import Camera, FingerSensor
+from models.errors import ConfigurationError
+
+CAMERAS: Mapping[str, str] = {
+    "opencv": "hardware.drivers.opencv_camera:OpenCvCamera",
+    "recorded": "hardware.drivers.recorded_camera:RecordedCamera",
+    "simulated": "hardware.simulation.camera:SimulatedCamera",
+    "disabled": "hardware.drivers.disabled:DisabledCamera",
+}
+SENSORS: Mapping[str, str] = {
+    "zfm": "hardware.drivers.zfm_sensor:ZfmSensor",
+    "pyfingerprint": "hardware.drivers.pyfingerprint_sensor:PyFingerprintSensor",
+    "disabled": "hardware.drivers.disabled:DisabledSensor",
+}
+
+
+def make_camera(name: str, **options: Any) -> Camera:
+    """A camera that is not open yet. Raises ConfigurationError for an unknown name or option."""
+    return cast(Camera, _make("camera driver", CAMERAS, name, options))
+
+
+def make_sensor(name: str, **options: Any) -> FingerSensor:
+    """A fingerprint sensor that is not open yet. Raises ConfigurationError for an unknown name or option."""
+    return cast(FingerSensor, _make("fingerprint sensor driver", SENSORS, name, options))
+
+
+def open_camera(name: str, **options: Any) -> Camera:
+    """``make_camera``, opened. Raises DeviceError if it cannot be."""
+    camera = make_camera(name, **options)
+    camera.open()
+    return camera
+
+
+def open_sensor(name: str, **options: Any) -> FingerSensor:
+    """``make_sensor``, opened. Raises DeviceError if it cannot be."""
+    sensor = make_sensor(name, **options)
+    sensor.open()
+    return sensor
+
+
+def _make(what: str, known: Mapping[str, str], name: str, options: dict[str, Any]) -> object:
+    if name not in known:
+        raise ConfigurationError(f"There is no {what} called {name!r}; known: {', '.join(sorted(known))}.")
+    module, _, attribute = known[name].partition(":")
+    driver = getattr(import_module(module), attribute)
+    signature = inspect.signature(driver)
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        allowed = ", ".join(signature.parameters) or "none"
+        raise ConfigurationError(f"The {what} {name!r} cannot be set up so ({error}); options: {allowed}.") from error
+    return driver(**options)
