@@ -1,0 +1,156 @@
+"""Which minutiae of two pictures correspond under one rigid transform. Owns the global geometry of a comparison.
+
+Positions are complex numbers x + iy with y up, directions complex numbers of length one, so that a turn is a product:
+the transform takes p to ``turn * p + shift``. Likely pairs come from a local similarity, support each other where
+their geometry agrees (relaxation, after Cappelli, Ferrara and Maltoni, IEEE PAMI 32(12), 2010, section 4), the best
+supported groups propose transforms, and the transform that lays most minutiae on their like wins. Refuses to know how
+the local similarity was made, and what score follows; that is ``matcher.engines.minutiae``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.engines.seen_area import ComplexArray
+from models.biometrics import Float32Array
+
+IndexArray = NDArray[np.intp]
+
+_PAIRS: Final = 40  # likely pairs that take part in the relaxation
+_ROUNDS: Final = 5
+_SUPPORTERS: Final = 12  # a pair's support is the mean over about as many pairs as a true match has
+_LENGTH_MIDDLE: Final = 5.0  # pixels by which the distance of two minutiae may differ: half support here
+_LENGTH_SLOPE: Final = 0.8
+_TURN_MIDDLE: Final = math.radians(20)
+_TURN_SLOPE: Final = 15.0
+_GROUP: Final = 0.25  # least mutual support within the group that proposes a transform
+_PROPOSALS: Final = 8
+_REACH: Final = 12.0  # pixels: where two minutiae no longer lie on each other; skin stretches
+_TURN_REACH: Final = math.radians(25)
+_DIRECTION_WEIGHT: Final = 400.0  # square pixels: a direction fixes the turn like a pair of points 20 pixels apart
+_LOCAL_FLOOR: Final = 0.3  # what a pair counts that lies well but whose neighborhoods cannot be compared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constellation:
+    """The minutiae of one picture: (N,) complex64 positions in pixels and directions of length one."""
+
+    place: ComplexArray
+    direction: ComplexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Consensus:
+    """A rigid transform from the first picture to the second and the pairs of minutiae that agree with it.
+
+    ``first`` and ``second`` (K,) index the minutiae of a pair; ``fit`` (K,) in [0, 1] tells how well they lie on each
+    other; ``alike`` (K,) is their local similarity; ``support`` how strongly the likely pairs supported each other.
+    """
+
+    turn: complex
+    shift: complex
+    first: IndexArray
+    second: IndexArray
+    fit: Float32Array
+    alike: Float32Array
+    support: float
+
+
+def find_consensus(first: Constellation, second: Constellation, alike: Float32Array) -> Consensus:
+    """The transform on which most minutiae agree. ``alike`` is the (N, M) local similarity; N and M at least 1."""
+    one, two, strength = _likely_pairs(alike)
+    a, b = _take(first, one), _take(second, two)
+    agreement = _agreement(a, b, one, two)
+    strength, support = _relax(strength, agreement)
+    proposals = np.argsort(-strength, kind="stable")[:_PROPOSALS]
+    weights = np.where(agreement[proposals] > _GROUP, strength[None, :], 0.0)
+    weights[np.arange(len(proposals)), proposals] = strength[proposals]
+    turn, shift = _fit_transforms(a, b, weights)
+    best = _best_overlay(first, second, alike, turn, shift, support)
+    weights = (best.fit * (_LOCAL_FLOOR + best.alike))[None, :]
+    turn, shift = _fit_transforms(_take(first, best.first), _take(second, best.second), weights)
+    refined = _best_overlay(first, second, alike, turn, shift, support)
+    return max(best, refined, key=_weight)
+
+
+def _weight(consensus: Consensus) -> float:
+    return float(consensus.fit @ (_LOCAL_FLOOR + consensus.alike))
+
+
+def _take(constellation: Constellation, index: IndexArray) -> Constellation:
+    return Constellation(constellation.place[index], constellation.direction[index])
+
+
+def _likely_pairs(alike: Float32Array) -> tuple[IndexArray, IndexArray, Float32Array]:
+    """The most alike pairs: their two indices and their similarity."""
+    flat = alike.ravel()
+    count = min(_PAIRS, flat.size)
+    top = np.argpartition(-flat, count - 1)[:count]
+    top = top[np.lexsort((top, -flat[top]))]
+    one, two = np.divmod(top, alike.shape[1])
+    return one, two, flat[top]
+
+
+def _agreement(a: Constellation, b: Constellation, one: IndexArray, two: IndexArray) -> Float32Array:
+    """(K, K) in [0, 1]: whether two pairs can belong to one rigid transform; zero where they share a minutia."""
+    gap_a = a.place[:, None] - a.place[None, :]
+    gap_b = b.place[:, None] - b.place[None, :]
+    turn = b.direction * a.direction.conj()
+    length = np.abs(np.abs(gap_a) - np.abs(gap_b))
+    turned = np.abs(np.angle(turn[:, None] * turn.conj()[None, :]))
+    bearing = np.abs(np.angle(gap_a * gap_b.conj() * turn[:, None]))
+    exponent = np.logaddexp(0, _LENGTH_SLOPE * (length - _LENGTH_MIDDLE))
+    exponent += np.logaddexp(0, _TURN_SLOPE * (turned - _TURN_MIDDLE))
+    exponent += np.logaddexp(0, _TURN_SLOPE * (bearing - _TURN_MIDDLE))
+    agreement: Float32Array = np.exp(-exponent)
+    agreement[(one[:, None] == one[None, :]) | (two[:, None] == two[None, :])] = 0.0
+    return agreement
+
+
+def _relax(strength: Float32Array, agreement: Float32Array) -> tuple[Float32Array, float]:
+    """Let pairs that agree strengthen each other; also the mean strength of the ten strongest."""
+    share = 0.5 / max(1, min(_SUPPORTERS, len(strength) - 1))
+    for _ in range(_ROUNDS):
+        strength = 0.5 * strength + share * (agreement @ strength)
+    return strength, float(np.sort(strength)[-10:].mean())
+
+
+def _fit_transforms(a: Constellation, b: Constellation, weights: Float32Array) -> tuple[ComplexArray, ComplexArray]:
+    """(P,) turns and shifts that lay the K pairs on each other with least squares, under (P, K) weights."""
+    total = weights.sum(axis=1, keepdims=True) + 1e-9
+    middle_a, middle_b = weights @ a.place[:, None] / total, weights @ b.place[:, None] / total
+    product = (b.place[None, :] - middle_b) * (a.place[None, :] - middle_a).conj()
+    product += _DIRECTION_WEIGHT * (b.direction * a.direction.conj())[None, :]
+    turn = (weights * product).sum(axis=1)
+    turn = turn / np.maximum(np.abs(turn), 1e-9)
+    return turn.astype(np.complex64), (middle_b[:, 0] - turn * middle_a[:, 0]).astype(np.complex64)
+
+
+def _best_overlay(
+    first: Constellation,
+    second: Constellation,
+    alike: Float32Array,
+    turn: ComplexArray,
+    shift: ComplexArray,
+    support: float,
+) -> Consensus:
+    """Lay the first on the second under each transform, pair one to one, and keep the transform with most weight."""
+    laid = turn[:, None] * first.place[None, :] + shift[:, None]
+    gap = laid[:, :, None] - second.place[None, None, :]
+    near = 1.0 - (np.square(gap.real) + np.square(gap.imag)) / _REACH**2
+    relative = first.direction[:, None] * second.direction.conj()[None, :]
+    cosine = turn.real[:, None, None] * relative.real[None] - turn.imag[:, None, None] * relative.imag[None]
+    parallel = 1.0 - (1.0 - cosine) / (1.0 - math.cos(_TURN_REACH))
+    fit = np.maximum(near, 0.0) * np.maximum(parallel, 0.0)
+    weight = fit * (_LOCAL_FLOOR + alike[None])
+    mutual = (
+        (weight > 0) & (weight == weight.max(axis=2, keepdims=True)) & (weight == weight.max(axis=1, keepdims=True))
+    )
+    best = int(np.argmax((weight * mutual).sum(axis=(1, 2))))
+    one, two = np.nonzero(mutual[best])
+    return Consensus(complex(turn[best]), complex(shift[best]), one, two, fit[best][one, two], alike[one, two], support)

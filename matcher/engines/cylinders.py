@@ -1,0 +1,120 @@
+"""Minutia Cylinder-Code: what the neighborhood of every minutia looks like. Owns the local similarity of two sets.
+
+A cylinder stands on each minutia and is cut into ``SIDE`` × ``SIDE`` × ``DIRECTIONS`` cells, turned so that the
+minutia's own direction is its zero. A cell tells how likely another minutia lies there with that relative direction.
+Cells that the sensor may not have seen are marked, and a comparison leaves them out. Refuses any global geometry; that
+is ``matcher.engines.consensus``.
+
+Source: R. Cappelli, M. Ferrara, D. Maltoni, Minutia Cylinder-Code, IEEE PAMI 32(12), 2010. Parameters are theirs unless
+a comment says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from matcher.engines.seen_area import ComplexArray, SeenArea
+from models.biometrics import Float32Array
+
+RADIUS: Final = 70.0  # pixels at 500 dpi
+SIDE: Final = 16  # cells across the base
+DIRECTIONS: Final = 6  # sections of the height, over 2 pi
+_SIGMA_PLACE: Final = 28.0 / 3.0
+_SIGMA_DIRECTION: Final = 2.0 * math.pi / 9.0
+_SLOPE: Final = 400.0  # of the sigmoid that bounds what one cell holds
+_MIDDLE: Final = 0.01
+_HULL_MARGIN: Final = 50.0
+_LEAST_VALID: Final = 0.60  # share of the base cells that both sides must have seen
+_LEAST_NEIGHBORS: Final = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cylinders:
+    """The cylinders of N minutiae over C base cells, all float32.
+
+    ``values`` (N, C * DIRECTIONS), zero where a cell is not valid; ``energy`` (N, C), the sum of squares over a base
+    cell; ``valid`` (N, C) and ``usable`` (N,), 0 or 1.
+    """
+
+    values: Float32Array
+    energy: Float32Array
+    valid: Float32Array
+    usable: Float32Array
+
+
+def cylinders(place: ComplexArray, direction: ComplexArray, area: SeenArea) -> Cylinders:
+    """The cylinders of all minutiae of one picture, (N,) complex positions and unit directions."""
+    centers = place[:, None] + _BASE[None, :] * direction[:, None]
+    valid = area.contains(centers, _HULL_MARGIN).astype(np.float32)
+    near = _place_share(centers, place)
+    mass = np.matmul(near, _direction_share(direction))
+    values = (valid[:, :, None] / (1.0 + np.exp(_SLOPE * (_MIDDLE - mass)))).astype(np.float32)
+    neighbors = (near.max(axis=1, initial=0.0) > 0).sum(axis=1)
+    usable = (neighbors >= _LEAST_NEIGHBORS) & (valid.sum(axis=1) >= _LEAST_VALID * len(_BASE))
+    return Cylinders(
+        values=values.reshape(len(values), len(_BASE) * DIRECTIONS),
+        energy=np.square(values).sum(axis=2),
+        valid=valid,
+        usable=usable.astype(np.float32),
+    )
+
+
+def similarity(first: Cylinders, second: Cylinders) -> Float32Array:
+    """(N, M) float32 in [0, 1]: one minus the normalised Euclidean distance of each pair of cylinders.
+
+    Only cells valid on both sides count; where they are too few, or a minutia has too few neighbors, the pair gets 0.
+    """
+    norm_first = first.energy @ second.valid.T
+    norm_second = first.valid @ second.energy.T
+    distance = norm_first + norm_second - 2.0 * (first.values @ second.values.T)
+    scale = np.sqrt(norm_first) + np.sqrt(norm_second)
+    alike = 1.0 - np.sqrt(np.maximum(distance, 0.0)) / np.maximum(scale, 1e-6)
+    comparable = (first.valid @ second.valid.T >= _LEAST_VALID * len(_BASE)) & (scale > 1e-6)
+    result: Float32Array = alike * comparable * first.usable[:, None] * second.usable[None, :]
+    return result
+
+
+def _base() -> ComplexArray:
+    """(C,) centers of the base cells inside the circle, relative to the minutia."""
+    line = (np.arange(SIDE) - (SIDE - 1) / 2.0) * (2.0 * RADIUS / SIDE)
+    cells = (line[:, None] + 1j * line[None, :]).ravel()
+    return cells[np.abs(cells) <= RADIUS].astype(np.complex64)
+
+
+def _direction_table() -> Float32Array:
+    """The share of a direction that falls into a section, by their difference over [-pi, pi] in half degrees."""
+    half, root = math.pi / DIRECTIONS, _SIGMA_DIRECTION * math.sqrt(2.0)
+    differences = np.linspace(-math.pi, math.pi, 721)
+    return np.array(
+        [0.5 * (math.erf((d + half) / root) - math.erf((d - half) / root)) for d in differences], np.float32
+    )
+
+
+_BASE: Final = _base()
+_TABLE: Final = _direction_table()
+_SECTIONS: Final = np.exp(1j * (-math.pi + (np.arange(DIRECTIONS) + 0.5) * 2.0 * math.pi / DIRECTIONS)).astype(
+    np.complex64
+)
+
+
+def _place_share(centers: ComplexArray, place: ComplexArray) -> Float32Array:
+    """(N, C, N): how much of minutia m counts for cell c around minutia n, by distance; 0 for itself."""
+    gap = centers[:, :, None] - place[None, None, :]
+    squared = np.square(gap.real) + np.square(gap.imag)
+    share = np.exp(squared * (-0.5 / _SIGMA_PLACE**2)) / (_SIGMA_PLACE * math.sqrt(2.0 * math.pi))
+    share[squared > (3.0 * _SIGMA_PLACE) ** 2] = 0.0
+    every = np.arange(len(place))
+    share[every, :, every] = 0.0
+    return np.asarray(share, np.float32)
+
+
+def _direction_share(direction: ComplexArray) -> Float32Array:
+    """(N, N, DIRECTIONS): how much of minutia m's direction, seen from minutia n's, falls into each section."""
+    relative = direction[:, None] * direction[None, :].conj()
+    difference = np.angle(_SECTIONS[None, None, :] * relative.conj()[:, :, None])
+    share: Float32Array = _TABLE[np.rint((difference + math.pi) * (720 / (2.0 * math.pi))).astype(np.int64)]
+    return share

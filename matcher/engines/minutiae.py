@@ -1,0 +1,148 @@
+"""The finger engine ``minutiae``: LEADER finds the minutiae, cylinders and a rigid consensus compare them.
+
+Owns the comparison score and what is known about its error rates. The parts are ``leader`` (picture to minutiae),
+``minutiae_layout`` (template bytes), ``cylinders`` (local similarity), ``consensus`` (global geometry), ``union``
+(several impressions into one template) and ``on_chip`` (a sensor's 512 bytes). Refuses decisions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from matcher.engines import minutiae_layout, on_chip
+from matcher.engines.consensus import Consensus, Constellation, find_consensus
+from matcher.engines.cylinders import Cylinders, cylinders, similarity
+from matcher.engines.leader import LeaderNetwork
+from matcher.engines.seen_area import SeenArea, seen_area
+from matcher.engines.union import unite
+from matcher.ports import Minutiae
+from models.biometrics import Template, TemplateFormat, UInt8Array
+from models.errors import CaptureRetry, RetryReason
+
+_LEAST_MINUTIAE: Final = 4  # fewer say nothing about a finger
+_SHARED_MARGIN: Final = 10.0  # pixels around the hull within which a minutia could have been seen
+_PRIOR_MINUTIAE: Final = 10.0  # keeps a few minutiae of a small overlap from looking like much
+_SAME_FINGER: Final = 0.20  # least score at which impressions are united
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedMinutiae:
+    """One template made ready for comparisons: (N,) minutiae, what was seen, cylinders; ``order`` ranks templates."""
+
+    constellation: Constellation
+    area: SeenArea
+    cylinders: Cylinders
+    order: tuple[int, bytes]
+
+    def __len__(self) -> int:
+        return len(self.constellation.place)
+
+
+class MinutiaeEngine:
+    """Implements ``matcher.ports.FingerEngine``. The network is loaded when the first picture comes, so that comparing
+    templates needs no weights."""
+
+    name = "minutiae"
+    format: TemplateFormat = minutiae_layout.FORMAT
+
+    def __init__(self, *, weights_path: Path | None = None) -> None:
+        self._weights_path = weights_path
+
+    @cached_property
+    def _network(self) -> LeaderNetwork:
+        return LeaderNetwork(self._weights_path)
+
+    def extract(self, pixels: UInt8Array, *, dpi: int = 500) -> Template:
+        """The template of an (H, W) uint8 picture, ridges dark; without minutiae if it shows no finger.
+
+        Raises ImageError if it is not a gray picture, WeightsError without the network's weights.
+        """
+        return minutiae_layout.encode(self._network.find(pixels, dpi=dpi))
+
+    def minutiae(self, template: Template) -> Minutiae:
+        """What a template holds. Raises TemplateError if it is of another format or damaged."""
+        return minutiae_layout.decode(template)
+
+    def template(self, minutiae: Minutiae) -> Template:
+        """The template of a set of minutiae. Raises TemplateError if one lies outside the picture or is not finite."""
+        return minutiae_layout.encode(minutiae)
+
+    def prepare(self, template: Template) -> PreparedMinutiae:
+        """Everything about one template that a comparison needs. Raises TemplateError if it is damaged."""
+        return prepare(minutiae_layout.decode(template), rank=template.payload)
+
+    def compare_prepared(self, probe: PreparedMinutiae, reference: PreparedMinutiae) -> float:
+        """Similarity in [0, 1], the same in either order; 0 if one side has too few minutiae to tell."""
+        if min(len(probe), len(reference)) < _LEAST_MINUTIAE:
+            return 0.0
+        first, second = sorted((probe, reference), key=lambda prepared: prepared.order)
+        return comparison_score(first, second, align(first, second))
+
+    def compare(self, probe: Template, reference: Template) -> float:
+        """``compare_prepared`` of both, prepared."""
+        return self.compare_prepared(self.prepare(probe), self.prepare(reference))
+
+    def combine(self, templates: Sequence[Template]) -> Template:
+        """One template of several impressions of one finger: laid on the richest, common minutiae averaged, all united.
+
+        Raises CaptureRetry (fingers differ) if one of them does not match the richest, TemplateError if one is damaged.
+        """
+        impressions = sorted((self.minutiae(template) for template in templates), key=lambda item: -len(item.xy))
+        united = impressions[0]
+        for impression in impressions[1:]:
+            base, other = prepare(united), prepare(impression)
+            if min(len(base), len(other)) < _LEAST_MINUTIAE:
+                raise CaptureRetry(RetryReason.FINGER_FEW_POINTS)
+            consensus = align(base, other)
+            if comparison_score(base, other, consensus) < _SAME_FINGER:
+                raise CaptureRetry(RetryReason.FINGERS_DIFFER)
+            united = unite(united, impression, consensus)
+        return minutiae_layout.encode(united)
+
+    def to_characteristics(self, template: Template) -> bytes:
+        """The template as 512 bytes of a simulated sensor. Raises TemplateError if it is damaged."""
+        return on_chip.pack_characteristics(self.minutiae(template))
+
+    def from_characteristics(self, characteristics: bytes) -> Template:
+        """The template in 512 bytes of a simulated sensor. Raises TemplateError if they are anything else."""
+        return self.template(on_chip.unpack_characteristics(characteristics))
+
+
+def prepare(minutiae: Minutiae, *, rank: bytes = b"") -> PreparedMinutiae:
+    """Minutiae made ready for comparisons; ``rank`` orders templates of the same size, so that scores are symmetric."""
+    place = (minutiae.xy[:, 0] - 1j * minutiae.xy[:, 1]).astype(np.complex64)
+    direction = np.exp(1j * minutiae.angle).astype(np.complex64)
+    area = seen_area(place, minutiae.size)
+    return PreparedMinutiae(
+        Constellation(place, direction), area, cylinders(place, direction, area), (len(place), rank)
+    )
+
+
+def align(first: PreparedMinutiae, second: PreparedMinutiae) -> Consensus:
+    """The rigid transform that lays the first on the second; both need a minutia."""
+    alike = similarity(first.cylinders, second.cylinders)
+    return find_consensus(first.constellation, second.constellation, alike)
+
+
+def comparison_score(first: PreparedMinutiae, second: PreparedMinutiae, consensus: Consensus) -> float:
+    """How well two sets correspond, in [0, 1]: matched minutiae, by fit and local similarity, over those expected.
+
+    Expected is the mean of the minutiae in the area that both pictures show and of all minutiae: the first alone would
+    let two small corners decide, the second alone would refuse a finger laid on off center.
+    """
+    laid = first.constellation.place * np.complex64(consensus.turn) + np.complex64(consensus.shift)
+    back = (second.constellation.place - np.complex64(consensus.shift)) * np.complex64(consensus.turn.conjugate())
+    shared_first = second.area.contains(laid, _SHARED_MARGIN)
+    shared_second = first.area.contains(back, _SHARED_MARGIN)
+    shared_first[consensus.first] = shared_second[consensus.second] = True
+    shared = math.sqrt(int(shared_first.sum()) * int(shared_second.sum()))
+    everything = math.sqrt(len(first) * len(second))
+    matched = float(consensus.fit @ consensus.alike)
+    return min(1.0, matched / ((shared + everything) / 2.0 + _PRIOR_MINUTIAE))
