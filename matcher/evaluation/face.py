@@ -24,7 +24,7 @@ import numpy as np
 
 from matcher.engines import load_engine
 from matcher.evaluation import rates
-from matcher.gallery import Fusion, fuse_by_person
+from matcher.gallery import Fusion, fuse_faces
 from matcher.pictures import read_rgb
 from matcher.ports import DetectedFace, FaceEngine
 from models.biometrics import Float32Array, Float64Array
@@ -60,7 +60,7 @@ class Collection:
 
 def evaluate_face(
     folder: Path, *, engine: str = "sface", draws: int = 10, seed: int = 1, processes: int | None = None,
-    fusion: Fusion = "best", progress: Progress | None = None,
+    fusion: Fusion = "centroid", progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Error rates as fractions and latencies as median milliseconds per photograph, ready for JSON.
 
@@ -165,9 +165,9 @@ def _one_draw(
         owners += [person] * REFERENCES
     kept = collection.found[references]
     gallery, owner = collection.rows[references][kept], np.array(owners)[kept]
-    people, mated = fuse_by_person(collection.rows[probes] @ gallery.T, owner, fusion=fusion)
+    people, mated = fuse_faces(collection.rows[probes], gallery, owner, fusion=fusion)
     right = (people[mated.argmax(axis=1)] == collection.person[probes]) & collection.found[probes]
-    _, others = fuse_by_person(strangers @ gallery.T, owner, fusion=fusion)
+    _, others = fuse_faces(strangers, gallery, owner, fusion=fusion)
     return np.where(right, mated.max(axis=1), -np.inf).astype(np.float64), others.max(axis=1).astype(np.float64)
 
 

@@ -1,0 +1,172 @@
+"""From a candidate list to an answer. Owns thresholds and doubt; refuses devices, policies and persons' names.
+
+"Unknown" is an answer, not a failure. A search of N people by a stranger raises a false alarm about N times as often
+as one comparison does, so the threshold of identification follows from the wanted FPIR and the gallery's size:
+FMR = 1 - (1 - FPIR)^(1/N), which is FPIR/N for small rates (ISO/IEC 19795-1; Grother and Phillips, 2004).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from matcher.calibration import Calibration
+from models.biometrics import Candidate, CandidateList, OperatingPoint, TemplateFormat
+from models.errors import ConfigurationError, InputError
+
+UNCALIBRATED = "uncalibrated"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """How an engine's scores lie before a site has measured its own people.
+
+    ``floor`` is the lowest threshold ever used uncalibrated. ``steps`` are (FMR, threshold) pairs measured on public
+    sets, FMR falling. ``near`` is the distance to the threshold, and ``apart`` the lead over the runner-up, below which
+    a match is in doubt.
+    """
+
+    floor: float
+    steps: tuple[tuple[float, float], ...]
+    near: float
+    apart: float
+
+
+# Faces: LFW, 1.4 million impostor pairs, moved up because on people who look more alike the same threshold gives
+# tens of times the rate. Fingers: FVC2002 DB1_B and DB3_B.
+SCALES: Mapping[str, ScoreScale] = {
+    "sface": ScoreScale(0.50, ((1e-3, 0.46), (1e-4, 0.50), (1e-5, 0.56), (1e-6, 0.62)), near=0.06, apart=0.08),
+}
+
+
+class Answer(StrEnum):
+    """What a comparison or a search ends in."""
+
+    MATCH = "match"
+    UNKNOWN = "unknown"
+
+
+class Doubt(StrEnum):
+    """Why a match should not stand alone."""
+
+    NEAR_THRESHOLD = "near_threshold"
+    RUNNER_UP_CLOSE = "runner_up_close"
+    UNCALIBRATED = "uncalibrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """The answer with what it rests on. ``person_id`` is None for unknown; ``best`` is kept for the evidence only."""
+
+    answer: Answer
+    best: Candidate | None
+    runner_up: Candidate | None
+    operating_point: OperatingPoint
+    doubts: frozenset[Doubt] = frozenset()
+
+    @property
+    def person_id(self) -> str | None:
+        """Who it is; None for unknown."""
+        return self.best.person_id if self.matched and self.best else None
+
+    @property
+    def matched(self) -> bool:
+        """Whether somebody was recognised."""
+        return self.answer is Answer.MATCH
+
+    @property
+    def score(self) -> float | None:
+        """The best candidate's score, also below the threshold; None without a candidate."""
+        return self.best.score if self.best else None
+
+    @property
+    def second_factor_wanted(self) -> bool:
+        """Whether this match is close to the threshold or to another person."""
+        return self.matched and bool(self.doubts - {Doubt.UNCALIBRATED})
+
+
+def required_fmr(wanted_fpir: float, gallery_size: int) -> float:
+    """The false match rate at which a stranger's search of ``gallery_size`` people alarms at ``wanted_fpir``."""
+    if not 0 < wanted_fpir < 1:
+        raise ConfigurationError(f"The wanted FPIR is a fraction between 0 and 1; {wanted_fpir} is not.")
+    if gallery_size < 0:
+        raise InputError(f"A gallery cannot hold {gallery_size} people.")
+    return -math.expm1(math.log1p(-wanted_fpir) / max(1, gallery_size))
+
+
+def identification_threshold(
+    format: TemplateFormat, wanted_fpir: float, gallery_size: int, calibration: Calibration | None = None
+) -> OperatingPoint:
+    """The operating point of a search among ``gallery_size`` people.
+
+    A calibration that has seen too few pairs for the wanted rate raises the uncalibrated threshold where it can, and
+    never lowers it. Raises ConfigurationError for an impossible rate or an unknown format, InputError for a
+    calibration of another format.
+    """
+    fmr = required_fmr(wanted_fpir, gallery_size)
+    if calibration is not None and calibration.format != format:
+        raise InputError(f"A calibration of {calibration.format} says nothing of {format}.")
+    measured = calibration.threshold(fmr) if calibration is not None else None
+    if calibration is not None and measured is not None:
+        return OperatingPoint(format, measured, fmr, calibration.calibrated_on, calibration.dataset)
+    threshold = uncalibrated_threshold(format, fmr)
+    if calibration is not None and calibration.highest:
+        threshold = max(threshold, math.nextafter(calibration.highest[0], math.inf))
+    return OperatingPoint(format, threshold, fmr, None, UNCALIBRATED)
+
+
+def verification_threshold(
+    format: TemplateFormat, wanted_fmr: float, calibration: Calibration | None = None
+) -> OperatingPoint:
+    """The operating point of comparing with one claimed person: a search among one."""
+    return identification_threshold(format, wanted_fmr, 1, calibration)
+
+
+def uncalibrated_threshold(format: TemplateFormat, fmr: float) -> float:
+    """The conservative threshold for an FMR: between the steps over log FMR, held beyond them, never below the floor."""
+    scale = score_scale(format)
+    rarity = [-math.log(step) for step, _ in scale.steps]
+    return max(scale.floor, float(np.interp(-math.log(fmr), rarity, [threshold for _, threshold in scale.steps])))
+
+
+def score_scale(format: TemplateFormat) -> ScoreScale:
+    """How the scores of a format lie. Raises ConfigurationError for a format nobody measured."""
+    try:
+        return SCALES[format.name]
+    except KeyError as error:
+        raise ConfigurationError(f"No threshold is known for templates of {format}; calibrate it first.") from error
+
+
+def decide(candidates: CandidateList, operating_point: OperatingPoint) -> Identification:
+    """The answer for a candidate list (best first), with its doubts.
+
+    A runner-up counts as close only when it is somebody else and would itself come near the threshold.
+    """
+    best = candidates[0] if candidates else None
+    runner_up = candidates[1] if len(candidates) > 1 else None
+    if best is None or not best.score >= operating_point.threshold:
+        return Identification(Answer.UNKNOWN, best, runner_up, operating_point)
+    doubts = _doubts(best, runner_up, operating_point)
+    return Identification(Answer.MATCH, best, runner_up, operating_point, doubts)
+
+
+def decide_verification(candidate: Candidate | None, operating_point: OperatingPoint) -> Identification:
+    """The answer for one claimed person; unknown if that person has no reference."""
+    return decide(() if candidate is None else (candidate,), operating_point)
+
+
+def _doubts(best: Candidate, runner_up: Candidate | None, point: OperatingPoint) -> frozenset[Doubt]:
+    scale = SCALES.get(point.format.name)
+    near, apart = (scale.near, scale.apart) if scale else (0.06, 0.08)
+    doubts = set()
+    if point.calibrated_on is None:
+        doubts.add(Doubt.UNCALIBRATED)
+    if best.score < point.threshold + near:
+        doubts.add(Doubt.NEAR_THRESHOLD)
+    if runner_up is not None and best.score - runner_up.score < apart and runner_up.score >= point.threshold - near:
+        doubts.add(Doubt.RUNNER_UP_CLOSE)
+    return frozenset(doubts)
