@@ -35,8 +35,7 @@ class SeenArea:
         limit[4:] += margin
         flat = points.ravel()
         beyond = np.stack([flat.real, flat.imag], axis=1) @ self.normal.T > limit
-        inside: NDArray[np.bool_] = np.logical_not(beyond).all(axis=1)
-        return inside.reshape(points.shape)
+        return np.asarray(~beyond.any(axis=1), np.bool_).reshape(points.shape)
 
 
 def seen_area(place: ComplexArray, size: tuple[int, int]) -> SeenArea:
