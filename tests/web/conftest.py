@@ -65,7 +65,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
     def start(app: Any, *, host: str = "127.0.0.1", **options: Any) -> str:
         server = create_server(
-            app, host=host, port=0, threads=WORKER_THREADS, clear_untrusted_proxy_headers=True, **options
+            app, host=host, port=0, clear_untrusted_proxy_headers=True, **{"threads": WORKER_THREADS} | options
         )
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()

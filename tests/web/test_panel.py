@@ -278,7 +278,8 @@ def test_too_many_pages_are_refused_until_one_has_gone(client: FlaskClient) -> N
 
 def test_asking_only_for_the_head_of_a_stream_takes_no_place(client: FlaskClient) -> None:
     for _ in range(4 * MOST_STATE_STREAMS):
-        assert client.head("/events").status_code == 200
+        with client.head("/events") as response:
+            assert response.status_code == 200
 
 
 def test_the_server_keeps_threads_for_the_buttons_whatever_the_streams_do() -> None:

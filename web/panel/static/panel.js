@@ -90,6 +90,7 @@ function render() {
   document.documentElement.lang = text("language.code");
   document.title = text("title");
   document.body.dataset.step = step;
+  document.body.dataset.version = state?.version ?? "";
   every("[data-text]").forEach((node) => put(node, text(node.dataset.text)));
   every("section[data-steps]").forEach((node) => (node.hidden = !live || !node.dataset.steps.split(" ").includes(step)));
   renderLink(live);
@@ -120,9 +121,17 @@ function renderStep(step) {
   by("arrow-left").toggleAttribute("data-on", step === "challenge" && state.challenge === "turn_left");
   by("arrow-right").toggleAttribute("data-on", step === "challenge" && state.challenge === "turn_right");
   by("number-instead").hidden = step === "challenge";
+  renderIdle();
   renderFinger();
   renderResult();
   renderDevices();
+}
+
+// Without a camera nobody should be asked to look.
+function renderIdle() {
+  const blind = state.devices.some((device) => device.name === "camera" && !device.ok);
+  put(by("idle-title"), text(blind ? "idle_number.title" : "step.idle.title"));
+  put(by("idle-line"), text(blind ? "idle_number.line" : "step.idle.line"));
 }
 
 function renderFinger() {
@@ -166,7 +175,7 @@ function deviceLine(device) {
 
 function deviceWords(device) {
   const name = text(`device.${device.name}`) || text("device.other");
-  return `${name}: ${device.ok ? text("error.ok") : errorWords(device.code)}`;
+  return text("device_line", { name, words: device.ok ? text("error.ok") : errorWords(device.code) });
 }
 
 // One line at the foot: what a clerk should know, harmless to anybody else.
