@@ -1,0 +1,263 @@
+"""One check-in, from a camera frame to a signed event on the disk, in the order in which it happens.
+
+::
+
+    idle ──face near──────────────┐                      ┌─claimed, no face──────────────┐
+      └───number typed──> claim ──┴─> look ─> challenge ─> compare ─> finger <───────────┘
+                            │          │         │            │          │
+                            │          │         └─flat───────┼──────────┼──> attack_suspected
+                            │          └─never good───────────┼──────────┼──> failure_to_acquire
+                            │                                 ├──────────┼──> not_identified, not_verified
+                            └─all references revoked──────────┼──────────┼──> reference_revoked
+                                                              └────┬─────┘
+                                                      reporting rule ──> accepted, already_present, outside_window
+      device failed, second factor missing, help asked, disk full ──> referred_to_staff ──> witnessed (staff)
+
+    every arrow to the right ends in ONE transaction (journal + outbox), then the screen, then the reporter
+
+Three things are never mixed: a non-match is a value; what the person can fix becomes a hint; a device that fails is a
+finding. ``method`` is set by the code that compared. Never more than ``policy.max_tries`` tries in a visit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from kiosk.clock import Clock
+from kiosk.face_step import FaceStep
+from kiosk.finger_step import FingerStep
+from kiosk.journal import Journal
+from kiosk.roster import RosterStore, SitePerson
+from kiosk.screen import HelpAsked, Screen
+from kiosk.verdict import Finding, Found, Settled, settle_both, settle_face
+from kiosk.visit import BrokenOff, Visit
+from models.attendance import (
+    FIRST_HASH,
+    AttendanceEvent,
+    CheckInOutcome,
+    EventType,
+    Evidence,
+    Method,
+    SignedEvent,
+    Witness,
+    format_time,
+    uuid7,
+)
+from models.errors import AccessDenied, StoreError
+from models.supervision import ReportVerdict, judge_report
+from web.panel.facade import PanelHint, PanelResult, PanelStep
+
+log = structlog.get_logger("kiosk.checkin")
+
+WITNESS_WITHIN_S = 900.0  # a staff member vouches while the person still stands there
+_RECOGNISED = frozenset({CheckInOutcome.ACCEPTED, CheckInOutcome.ALREADY_PRESENT, CheckInOutcome.OUTSIDE_WINDOW})
+_BY_RULE = {
+    ReportVerdict.DUE: CheckInOutcome.ACCEPTED,
+    ReportVerdict.ALREADY_PRESENT: CheckInOutcome.ALREADY_PRESENT,
+    ReportVerdict.OUTSIDE_WINDOW: CheckInOutcome.OUTSIDE_WINDOW,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckInResult:
+    """How a visit ended. ``signed`` is None if it could not be stored: then nothing was accepted either.
+
+    ``timings_ms``: detect, presentation, template, compare, finger..., store, and ``total`` from the first good frame
+    to the stored event.
+    """
+
+    outcome: CheckInOutcome
+    person_id: str | None
+    method: Method
+    note: str | None
+    at: datetime
+    signed: SignedEvent | None
+    timings_ms: dict[str, float]
+
+    @property
+    def receipt(self) -> str:
+        """The number that the person can write down: the event's place in this kiosk's chain."""
+        return "" if self.signed is None else f"{self.signed.event.seq:06d}"
+
+
+@dataclass(slots=True)
+class CheckIn:
+    """The line. One object per kiosk, used by the matcher thread only (``witness`` too)."""
+
+    face: FaceStep | None
+    finger: FingerStep | None
+    roster: RosterStore
+    journal: Journal
+    screen: Screen
+    clock: Clock
+    referred: CheckInResult | None = None
+
+    def run(self, visit: Visit) -> CheckInResult | None:
+        """The whole visit; None if the person left or pressed cancel. Raises ShuttingDown, and BrokenOff for a new
+        claim, which begins another visit."""
+        try:
+            settled, evidence = self._compare(visit)
+        except BrokenOff as broken:
+            if not isinstance(broken.request, HelpAsked):
+                raise
+            settled, evidence = Settled(CheckInOutcome.REFERRED_TO_STAFF, visit.claimed_id, note="help_asked"), ()
+        if settled is None:
+            return None
+        settled = self._still_valid(visit, settled)
+        settled = self._reported(visit, settled)
+        result = self._store(visit, settled, evidence)
+        self.show(visit, result)
+        return result
+
+    def _compare(self, visit: Visit) -> tuple[Settled | None, tuple[Evidence, ...]]:
+        """Face, then finger where policy or doubt asks for it."""
+        person = visit.claimed
+        if person is not None and (at_once := _cannot_compare(person)) is not None:
+            return at_once, ()
+        face = self._look(visit)
+        if face.finding is Finding.ABSENT and person is None:
+            return None, ()
+        suspect = person or visit.roster.person(face.identification.person_id if face.identification else None)
+        possible = self._finger_possible(suspect) and visit.tries_left > 0
+        settled = settle_face(visit.roster.policy, face, claimed=visit.claimed_id, finger_possible=possible)
+        if settled is not None or self.finger is None:
+            return settled, face.evidence
+        finger = self.finger.run(visit, suspect, tries=visit.tries_left)
+        settled = settle_both(visit.roster.policy, face, finger, claimed=visit.claimed_id)
+        return settled, face.evidence + finger.evidence
+
+    def _look(self, visit: Visit) -> Found:
+        """The face's part. A claimed person with a finger at hand gets one try with the face, then the finger."""
+        person = visit.claimed
+        if self.face is None or (person is not None and not person.has_face):
+            return Found(Finding.SKIPPED)
+        instead = person is not None and self._finger_possible(person)
+        return self.face.run(visit, tries=1 if instead else visit.tries_left)
+
+    def _finger_possible(self, person: SitePerson | None) -> bool:
+        return self.finger is not None and (person is None or person.has_finger)
+
+    def _still_valid(self, visit: Visit, settled: Settled) -> Settled:
+        """Whoever lost all references while standing here is not accepted with them."""
+        newest = self.roster.current
+        if settled.outcome is not CheckInOutcome.ACCEPTED or newest.version == visit.roster.version:
+            return settled
+        person = newest.person(settled.person_id)
+        if person is not None and person.active and not person.all_revoked:
+            return settled
+        return replace(settled, outcome=CheckInOutcome.REFERENCE_REVOKED, note="revoked_during_visit")
+
+    def _reported(self, visit: Visit, settled: Settled) -> Settled:
+        """What the reporting rule makes of an accepted comparison."""
+        if settled.outcome is not CheckInOutcome.ACCEPTED or settled.person_id is None:
+            return settled
+        now = self.clock.now()
+        try:
+            earlier = self.journal.earlier(settled.person_id, now)
+        except StoreError as error:
+            log.error("journal_unreadable", code=error.code)
+            return replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code)
+        return replace(settled, outcome=_BY_RULE[judge_report(visit.roster.policy, now, earlier)])
+
+    def _store(
+        self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...], witness: Witness | None = None
+    ) -> CheckInResult:
+        """Sign and store in one transaction. What cannot be stored was not accepted."""
+        draft = self._draft(visit, settled, evidence, witness)
+        signed: SignedEvent | None = None
+        try:
+            with visit.timed("store"):
+                signed = self.journal.append(draft)
+            log.info("event_stored", record_id=draft.event_id, kiosk_id=self.journal.kiosk_id, outcome=settled.outcome)
+        except StoreError as error:
+            log.error("event_not_stored", record_id=draft.event_id, kiosk_id=self.journal.kiosk_id, code=error.code)
+            settled = replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code)
+        if visit.first_good_ns is not None:
+            visit.timings_ms["total"] = (self.clock.monotonic_ns() - visit.first_good_ns) / 1e6
+        result = CheckInResult(
+            settled.outcome,
+            settled.person_id,
+            settled.method,
+            settled.note,
+            draft.captured_at,
+            signed,
+            dict(visit.timings_ms),
+        )
+        self.referred = result if settled.outcome is CheckInOutcome.REFERRED_TO_STAFF else None
+        return result
+
+    def _draft(
+        self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...], witness: Witness | None
+    ) -> AttendanceEvent:
+        now = self.clock.now()
+        kind = EventType.REPORT_IN_PERSON if settled.outcome in _RECOGNISED else EventType.FAILED_ATTEMPT
+        return AttendanceEvent(
+            event_id=uuid7(now),
+            kiosk_id=self.journal.kiosk_id,
+            seq=0,  # the journal assigns the place in the chain
+            prev_hash=FIRST_HASH,
+            captured_at=now,
+            boot_id=self.clock.boot_id,
+            monotonic_ns=self.clock.monotonic_ns(),
+            time_quality=self.clock.time_quality(),
+            person_id=settled.person_id,
+            type=EventType.WITNESSED_CHECK_IN if witness else kind,
+            outcome=settled.outcome,
+            method=settled.method,
+            evidence=evidence,
+            policy_version=visit.roster.policy.version,
+            witness=witness,
+            note_code=settled.note,
+        )
+
+    def witness(self, visit: Visit, staff_id: str, reason: str) -> CheckInResult:
+        """A staff member vouches for the person whose visit was just referred. ``visit.claimed`` says who it is.
+
+        Raises AccessDenied if no visit was referred lately or nobody is named. The event is labelled so for ever.
+        """
+        last = self.referred
+        if last is None or (self.clock.now() - last.at).total_seconds() > WITNESS_WITHIN_S:
+            raise AccessDenied("Nobody was referred to staff here within the last minutes.", code="nothing_to_witness")
+        person_id = visit.claimed_id or last.person_id
+        if person_id is None or visit.roster.person(person_id) is None:
+            raise AccessDenied("A witnessed check-in needs the person's number.", code="witness_needs_number")
+        if last.person_id not in (None, person_id):
+            raise AccessDenied("The visit that was referred is another person's.", code="witness_other_person")
+        settled = Settled(CheckInOutcome.WITNESSED, person_id, Method.WITNESS, reason)
+        result = self._store(visit, settled, (), Witness(staff_id, reason))
+        self.show(visit, result)
+        return result
+
+    def show(self, visit: Visit, result: CheckInResult) -> None:
+        """The last page of a visit: neutral, one character of the name, the receipt."""
+        if result.signed is None:
+            self.screen.show(PanelStep.HELP, hint=result.note, tries_left=visit.tries_left)
+            return
+        if result.note == "help_asked":
+            self.screen.show(PanelStep.HELP, hint=PanelHint.HELP_ON_THE_WAY, tries_left=visit.tries_left)
+            return
+        person = visit.roster.person(result.person_id)
+        named = result.outcome in _RECOGNISED or result.outcome is CheckInOutcome.WITNESSED
+        opening = visit.roster.policy.next_opening(result.at) if result.outcome is CheckInOutcome.OUTSIDE_WINDOW else None
+        shown = PanelResult(
+            outcome=result.outcome.value,
+            shown_name=person.shown_name if person and named else "",
+            time=format_time(result.at),
+            receipt=result.receipt,
+            next_due=opening.isoformat() if opening else None,
+        )
+        self.screen.show(PanelStep.RESULT, result=shown, tries_left=visit.tries_left)
+
+
+def _cannot_compare(person: SitePerson) -> Settled | None:
+    """Why a claimed person is not compared at all; None if comparing makes sense."""
+    if not person.active:
+        return Settled(CheckInOutcome.REFERRED_TO_STAFF, person.person_id, note="person_inactive")
+    if person.all_revoked:
+        return Settled(CheckInOutcome.REFERENCE_REVOKED, person.person_id, note="all_references_revoked")
+    if not person.has_face and not person.has_finger:
+        return Settled(CheckInOutcome.REFERRED_TO_STAFF, person.person_id, note="not_enrolled")
+    return None

@@ -1,0 +1,210 @@
+"""Who belongs to this site: the center's signed gallery document, checked, kept sealed, opened in memory only.
+
+Owns its verification (pinned key, own site, never an older version), its one row in the store and the opened form.
+Refuses to compare: ``matcher.gallery`` does that with the references from here.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from sqlalchemy import Engine, delete, select
+
+from enrollment.vault import SealedReference, Vault, WrappedKey
+from models.biometrics import Modality, Reference
+from models.errors import InputError, SignatureInvalid, VaultError, WireError
+from models.store.engine import forget_deleted, reading, writing
+from models.store.kiosk import GalleryRow
+from models.supervision import SitePolicy
+from models.wire import open_document
+
+log = structlog.get_logger("kiosk.roster")
+
+
+class GalleryStale(WireError):
+    """The center handed out an older gallery than this kiosk already had: somebody replays."""
+
+    code = "gallery_stale"
+
+
+@dataclass(frozen=True, slots=True)
+class SitePerson:
+    """A person as the kiosk knows one. ``references`` are the active ones, ``revoked`` counts the others."""
+
+    person_id: str
+    number: str
+    shown_name: str
+    active: bool
+    references: tuple[Reference, ...]
+    sensor_references: tuple[Reference, ...]
+    revoked: int
+
+    def __repr__(self) -> str:
+        return f"SitePerson({self.person_id})"
+
+    @property
+    def all_revoked(self) -> bool:
+        """Whether there were references and none is left."""
+        return self.revoked > 0 and not self.references and not self.sensor_references
+
+    @property
+    def has_face(self) -> bool:
+        """Whether a face can be compared."""
+        return any(item.modality is Modality.FACE for item in self.references)
+
+    @property
+    def has_finger(self) -> bool:
+        """Whether a finger can be compared, here or on the sensor."""
+        return bool(self.sensor_references) or any(item.modality is Modality.FINGER for item in self.references)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """One version of the site's people and policy, opened. Never changed; a new version is a new object."""
+
+    version: int
+    policy: SitePolicy
+    people: Mapping[str, SitePerson]
+    unreadable: int = 0
+
+    def __repr__(self) -> str:
+        return f"Roster(version {self.version}, {len(self.people)} people)"
+
+    def person(self, person_id: str | None) -> SitePerson | None:
+        """The person with this id."""
+        return self.people.get(person_id) if person_id is not None else None
+
+    def by_number(self, number: str) -> SitePerson | None:
+        """The person with this number."""
+        wanted = number.strip().casefold()
+        return next((person for person in self.people.values() if person.number.casefold() == wanted), None)
+
+    def references(self) -> list[Reference]:
+        """What may be searched: active references of active people, without the sensor's own templates."""
+        return [item for person in self.people.values() if person.active for item in person.references]
+
+
+NOBODY = Roster(0, SitePolicy(), {})
+
+
+def open_roster(document: Mapping[str, Any], vault: Vault) -> Roster:
+    """Open every template of a verified document. Raises InputError for a malformed one, ConfigurationError for a
+    policy that cannot be meant. A template that does not open is counted and left out: it must not stop the others."""
+    people, unreadable = {}, 0
+    try:
+        for entry in document["people"]:
+            person, failed = _person(entry, vault)
+            people[person.person_id] = person
+            unreadable += failed
+        policy, version = SitePolicy.from_json(document["policy"]), int(document["version"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"The gallery document is malformed: {error}.", code="gallery_malformed") from error
+    if unreadable:
+        log.warning("templates_unreadable", count=unreadable, version=version)
+    return Roster(version, policy, people, unreadable)
+
+
+def _person(entry: Mapping[str, Any], vault: Vault) -> tuple[SitePerson, int]:
+    person_id = str(entry["person_id"])
+    sealed = [SealedReference.from_json(person_id, item) for item in entry["references"]]
+    wrapped = entry.get("wrapped_key")
+    key = WrappedKey.from_json(person_id, wrapped) if wrapped else None
+    opened: dict[str, list[Reference]] = {"image": [], "sensor": []}
+    failed = 0
+    for item in sealed:
+        if item.revoked_at is not None:
+            continue
+        try:
+            if key is None:
+                raise VaultError("A person's templates came without their key.")
+            opened["sensor" if item.source == "sensor" else "image"].append(vault.open(item, key))
+        except VaultError as error:
+            log.warning("template_unreadable", reference_id=item.reference_id, reason=error.code)
+            failed += 1
+    return (
+        SitePerson(
+            person_id=person_id,
+            number=str(entry["number"]),
+            shown_name=str(entry["shown_name"]),
+            active=bool(entry["active"]),
+            references=tuple(opened["image"]),
+            sensor_references=tuple(opened["sensor"]),
+            revoked=sum(item.revoked_at is not None for item in sealed),
+        ),
+        failed,
+    )
+
+
+class RosterStore:
+    """The newest gallery document on disk, as signed, and its opened form in memory."""
+
+    def __init__(self, engine: Engine, *, center: Ed25519PublicKey, site_id: str, vault: Vault) -> None:
+        self._engine = engine
+        self._center = center
+        self._site_id = site_id
+        self._vault = vault
+        self._lock = threading.Lock()
+        self._current = NOBODY
+
+    @property
+    def current(self) -> Roster:
+        """The newest opened roster; empty until there is one."""
+        with self._lock:
+            return self._current
+
+    def load(self) -> Roster:
+        """Open what the disk holds. Raises WireError or InputError if it was altered there."""
+        with reading(self._engine) as session:
+            row = session.get(GalleryRow, self._site_id)
+            wire = json.loads(row.document) if row is not None else None
+        if wire is not None:
+            self._use(open_roster(self._checked(wire, at_least=0), self._vault))
+        return self.current
+
+    def accept(self, wire: object, received_at: datetime) -> Roster:
+        """Check a downloaded document, keep it sealed, use it. Raises SignatureInvalid, GalleryStale, InputError."""
+        document = self._checked(wire, at_least=self.current.version)
+        roster = open_roster(document, self._vault)
+        if roster.version != self.current.version:
+            row = GalleryRow(
+                site_id=self._site_id, version=roster.version, document=json.dumps(wire), received_at=received_at
+            )
+            with writing(self._engine) as session:
+                session.merge(row)
+            forget_deleted(self._engine)
+        self._use(roster)
+        return roster
+
+    def purge(self) -> None:
+        """Forget every reference, on disk and in memory."""
+        self._use(NOBODY)
+        with writing(self._engine) as session:
+            session.execute(delete(GalleryRow))
+        forget_deleted(self._engine)
+
+    def stored_version(self) -> int | None:
+        """The version on disk, None if there is none."""
+        with reading(self._engine) as session:
+            return session.scalars(select(GalleryRow.version)).first()
+
+    def _checked(self, wire: object, *, at_least: int) -> dict[str, Any]:
+        document = open_document(wire, self._center)
+        if document.get("site_id") != self._site_id:
+            raise SignatureInvalid("The gallery document is another site's.", code="gallery_other_site")
+        version = document.get("version")
+        if not isinstance(version, int) or isinstance(version, bool):
+            raise InputError("The gallery document has no version.", code="gallery_malformed")
+        if version < at_least:
+            raise GalleryStale(f"The center sent gallery version {version} after version {at_least}.")
+        return document
+
+    def _use(self, roster: Roster) -> None:
+        with self._lock:
+            self._current = roster

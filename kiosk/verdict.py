@@ -1,0 +1,116 @@
+"""From what was found to how a visit ends: a pure function. Owns the order of the rules; refuses devices and storage.
+
+What was compared is judged by ``matcher.fusion``; here stands what follows when something could not be compared. A
+missing second factor is never waived, and a person who cannot be compared is never recorded as refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from matcher.decision import Identification
+from matcher.fusion import Verdict, finger_wanted, fuse
+from models.attendance import CheckInOutcome, Evidence, Method
+from models.supervision import SecondFactor, SitePolicy
+
+
+class Finding(StrEnum):
+    """What looking for one modality came to."""
+
+    COMPARED = "compared"
+    NOT_ACQUIRED = "not_acquired"  # tried, never good enough
+    ABSENT = "absent"  # nobody there, or nothing laid on
+    ATTACK = "attack"
+    UNDECIDED = "undecided"  # the presentation check came to no answer
+    BROKEN = "broken"  # the device failed
+    SKIPPED = "skipped"  # no device, or no reference to compare with
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One modality's finding with the evidence for it; ``identification`` only where something was compared."""
+
+    finding: Finding
+    identification: Identification | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def matched(self) -> bool:
+        """Whether a comparison ended in a match."""
+        return self.identification is not None and self.identification.matched
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How the visit ends before the reporting rule is asked. ``note`` is a code, never a sentence."""
+
+    outcome: CheckInOutcome
+    person_id: str | None = None
+    method: Method = Method.NONE
+    note: str | None = None
+
+
+_WITHOUT_FACE = {
+    Finding.NOT_ACQUIRED: (CheckInOutcome.FAILURE_TO_ACQUIRE, "face_not_acquired"),
+    Finding.ABSENT: (CheckInOutcome.FAILURE_TO_ACQUIRE, "face_not_acquired"),
+    Finding.UNDECIDED: (CheckInOutcome.REFERRED_TO_STAFF, "presentation_undecided"),
+    Finding.BROKEN: (CheckInOutcome.REFERRED_TO_STAFF, "camera_failed"),
+    Finding.SKIPPED: (CheckInOutcome.REFERRED_TO_STAFF, "face_not_available"),
+}
+_OUTCOMES = {
+    Verdict.ACCEPTED: CheckInOutcome.ACCEPTED,
+    Verdict.CLAIM_WANTED: CheckInOutcome.NOT_IDENTIFIED,
+    Verdict.NOT_IDENTIFIED: CheckInOutcome.NOT_IDENTIFIED,
+    Verdict.NOT_VERIFIED: CheckInOutcome.NOT_VERIFIED,
+    Verdict.CONFLICT: CheckInOutcome.REFERRED_TO_STAFF,
+}
+
+
+def finger_suffices(policy: SitePolicy) -> bool:
+    """Whether a finger without a face can be accepted at this site."""
+    return policy.finger_alone and policy.second_factor is not SecondFactor.ALWAYS
+
+
+def settle_face(policy: SitePolicy, face: Found, *, claimed: str | None, finger_possible: bool) -> Settled | None:
+    """How the visit ends after the face; None if a finger is wanted now."""
+    if face.finding is Finding.ATTACK:
+        return Settled(CheckInOutcome.ATTACK_SUSPECTED, claimed, note="presentation_failed")
+    instead = finger_possible and finger_suffices(policy)
+    if face.identification is None:
+        if instead and (claimed is not None or face.finding in (Finding.BROKEN, Finding.SKIPPED)):
+            return None
+        outcome, note = _WITHOUT_FACE[face.finding]
+        return Settled(outcome, claimed, note=note)
+    if not face.matched and claimed is not None and instead:
+        return None
+    if face.matched and finger_wanted(policy, face.identification):
+        if finger_possible:
+            return None
+        method = fuse(policy, face=face.identification, claimed=claimed, finger_available=False).method
+        return Settled(
+            CheckInOutcome.REFERRED_TO_STAFF, face.identification.person_id, method, "second_factor_missing"
+        )
+    return _fused(policy, face.identification, None, claimed)
+
+
+def settle_both(policy: SitePolicy, face: Found, finger: Found, *, claimed: str | None) -> Settled:
+    """How the visit ends after face (as far as it went) and finger."""
+    if finger.identification is not None:
+        return _fused(policy, face.identification, finger.identification, claimed)
+    person = face.identification.person_id if face.identification is not None else None
+    if face.identification is not None and not face.matched:
+        return _fused(policy, face.identification, None, claimed)
+    method = fuse(policy, face=face.identification, claimed=claimed).method if face.identification else Method.NONE
+    if finger.finding in (Finding.NOT_ACQUIRED, Finding.ABSENT):
+        return Settled(CheckInOutcome.FAILURE_TO_ACQUIRE, person or claimed, method, "finger_not_acquired")
+    note = "sensor_failed" if finger.finding is Finding.BROKEN else "finger_not_available"
+    return Settled(CheckInOutcome.REFERRED_TO_STAFF, person or claimed, method, note)
+
+
+def _fused(
+    policy: SitePolicy, face: Identification | None, finger: Identification | None, claimed: str | None
+) -> Settled:
+    fused = fuse(policy, face=face, finger=finger, claimed=claimed, finger_available=False)
+    note = "modalities_conflict" if fused.verdict is Verdict.CONFLICT else None
+    return Settled(_OUTCOMES[fused.verdict], fused.person_id, fused.method, note)

@@ -1,0 +1,68 @@
+"""One visit as it goes: who was claimed, how many tries are left, how long each part took, and the ways to break off.
+
+Owns the counters and the stopwatch. Refuses to know a device or an engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from kiosk.clock import Clock
+from kiosk.roster import Roster, SitePerson
+from kiosk.screen import Cancelled, Claim, HelpAsked, Screen
+
+
+class BrokenOff(Exception):  # noqa: N818 - a person's wish, not an error
+    """The person pressed something that ends this visit; ``request`` says what."""
+
+    def __init__(self, request: Claim | HelpAsked | Cancelled) -> None:
+        super().__init__(type(request).__name__)
+        self.request = request
+
+
+class ShuttingDown(Exception):  # noqa: N818 - the station's wish, not an error
+    """The station stops; the visit leaves no event."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """The state of one visit. ``roster`` is the version that the visit began with."""
+
+    roster: Roster
+    claimed: SitePerson | None
+    tries_left: int
+    screen: Screen
+    clock: Clock
+    stopping: Callable[[], bool] = lambda: False
+    timings_ms: dict[str, float] = field(default_factory=dict)
+    first_good_ns: int | None = None
+
+    @property
+    def claimed_id(self) -> str | None:
+        """The claimed person's id."""
+        return self.claimed.person_id if self.claimed else None
+
+    def watch(self) -> None:
+        """Raise BrokenOff if the person asked for something, ShuttingDown if the station ends."""
+        if self.stopping():
+            raise ShuttingDown
+        request = self.screen.next_request()
+        if request is not None:
+            raise BrokenOff(request)
+
+    def good_frame(self) -> None:
+        """The clock of the visit's response time starts with the first good frame."""
+        if self.first_good_ns is None:
+            self.first_good_ns = self.clock.monotonic_ns()
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add what the block takes to ``timings_ms[part]``."""
+        started = self.clock.monotonic_ns()
+        try:
+            yield
+        finally:
+            spent_ms = (self.clock.monotonic_ns() - started) / 1e6
+            self.timings_ms[part] = self.timings_ms.get(part, 0.0) + spent_ms
