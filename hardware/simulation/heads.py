@@ -46,7 +46,7 @@ from models.errors import ImageError
 
 LAYERS = 22
 SHEET_REACH = (2.1, 2.4)  # half width and half height of a held-up photograph, in eye distances
-SHOULDER_REACH, SHOULDER_DEPTH = (ASIDE, ABOVE, BELOW), 0.7
+SHOULDER_REACH, SHOULDER_DEPTH = (ASIDE, ABOVE, 40.0), 0.7  # the last row of the coat goes on to the floor
 PAPER, SKIN = (244, 243, 240), (196, 150, 124)
 
 Level = tuple[UInt8Array, Float32Array]
@@ -223,7 +223,8 @@ def _draw_plane(
     matrix = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
     size = (int(right - left), int(bottom - top))
     color = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alpha = cv2.warpPerspective(cover, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    edge = cv2.BORDER_REPLICATE if below > BELOW else cv2.BORDER_CONSTANT
+    alpha = cv2.warpPerspective(cover, matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge)
     _blend(frame[top:bottom, left:right], np.asarray(color, np.uint8), np.asarray(alpha, np.float32))
 
 
