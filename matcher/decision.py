@@ -127,7 +127,7 @@ def verification_threshold(
 
 
 def uncalibrated_threshold(format: TemplateFormat, fmr: float) -> float:
-    """The conservative threshold for an FMR: between the steps over log FMR, held beyond them, never below the floor."""
+    """The conservative threshold for an FMR: over log FMR between the steps, held beyond, never below the floor."""
     scale = score_scale(format)
     rarity = [-math.log(step) for step, _ in scale.steps]
     return max(scale.floor, float(np.interp(-math.log(fmr), rarity, [threshold for _, threshold in scale.steps])))
