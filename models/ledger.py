@@ -109,7 +109,7 @@ def registry_bytes(center_key: str, kiosks: Sequence[Mapping[str, Any]]) -> byte
     return canonical({"center_key": center_key, "kiosks": [dict(kiosk) for kiosk in kiosks]})
 
 
-def leaf_content(body: bytes, hash: str, signature: str, *, received_at: str) -> bytes:  # noqa: A002 - the field's name
+def leaf_content(body: bytes, hash: str, signature: str, *, received_at: str) -> bytes:
     """What a leaf covers, as canonical JSON, put together from the event's canonical body."""
     return b'{"event":%b,"received_at":%b}' % (_event_bytes(body, hash, signature), _text(received_at))
 
@@ -121,7 +121,7 @@ def record_line(
     signature: str,
     *,
     received_at: str,
-    path: Sequence[str],  # noqa: A002
+    path: Sequence[str],
 ) -> bytes:
     """A record's line in a bundle, canonical JSON without the line feed; ``path`` opens the tree down to this leaf."""
     return b'{"event":%b,"leaf":%d,"path":%b,"received_at":%b}' % (
@@ -132,12 +132,12 @@ def record_line(
     )
 
 
-def event_leaf(body: bytes, hash: str, signature: str, *, received_at: str) -> bytes:  # noqa: A002
+def event_leaf(body: bytes, hash: str, signature: str, *, received_at: str) -> bytes:
     """The leaf's hash."""
     return merkle.leaf_hash(leaf_content(body, hash, signature, received_at=received_at))
 
 
-def _event_bytes(body: bytes, hash: str, signature: str) -> bytes:  # noqa: A002
+def _event_bytes(body: bytes, hash: str, signature: str) -> bytes:
     return b'{"body":%b,"hash":%b,"signature":%b}' % (body, _text(hash), _text(signature))
 
 
