@@ -23,7 +23,7 @@ from models.errors import ConfigurationError, MusterError
 MAX_ANSWER_BYTES = 64 * 1024 * 1024  # a gallery of thousands fits; a babbling server does not fill the memory
 
 
-class CenterUnreachable(MusterError):
+class CenterUnreachable(MusterError):  # noqa: N818 - named as models.errors names its kin
     """No answer came: no network, no such host, refused, too slow, cut off, or a certificate that is not trusted."""
 
     code = "center_unreachable"

@@ -106,6 +106,10 @@ class CheckIn:
             settled, evidence = Settled(CheckInOutcome.REFERRED_TO_STAFF, visit.claimed_id, note="help_asked"), ()
         if settled is None:
             return None
+        return self.end(visit, settled, evidence)
+
+    def end(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...] = ()) -> CheckInResult:
+        """The last part of the line: still valid, the reporting rule, one transaction, the screen."""
         settled = self._still_valid(visit, settled)
         settled = self._reported(visit, settled)
         result = self._store(visit, settled, evidence)
@@ -241,7 +245,8 @@ class CheckIn:
             return
         person = visit.roster.person(result.person_id)
         named = result.outcome in _RECOGNISED or result.outcome is CheckInOutcome.WITNESSED
-        opening = visit.roster.policy.next_opening(result.at) if result.outcome is CheckInOutcome.OUTSIDE_WINDOW else None
+        closed = result.outcome is CheckInOutcome.OUTSIDE_WINDOW
+        opening = visit.roster.policy.next_opening(result.at) if closed else None
         shown = PanelResult(
             outcome=result.outcome.value,
             shown_name=person.shown_name if person and named else "",

@@ -7,6 +7,7 @@ to look at the network: ``muster kiosk check`` does that.
 from __future__ import annotations
 
 import difflib
+import math
 import tomllib
 import types
 from collections.abc import Mapping
@@ -42,7 +43,7 @@ class CenterConfig:
     url: str = "http://127.0.0.1:8400"
     ca_file: str = ""
     timeout_s: float = _limited(10.0, minimum=0.1, maximum=120)
-    batch_events: int = _limited(50, minimum=1, maximum=500)
+    batch_events: int = _limited(50, minimum=1, maximum=200)
     gallery_poll_s: float = _limited(60.0, minimum=0.05, maximum=86_400)
     retry_first_s: float = _limited(1.0, minimum=0.01, maximum=60)
     retry_longest_s: float = _limited(300.0, minimum=0.05, maximum=3_600)
@@ -85,7 +86,7 @@ class FaceConfig:
 class FingerConfig:
     """How a finger's picture is compared, and from which scores on it is a match.
 
-    ``threshold`` is the engine's score (left out: the engine's own); ``sensor_threshold`` is the sensor's, in its units.
+    ``threshold`` is the engine's score (left out: the engine's own); ``sensor_threshold`` is in the sensor's units.
     """
 
     engine: str = "minutiae"
@@ -224,7 +225,7 @@ def _typed(hint: Any, value: Any, *, where: str, source: str) -> Any:
         raise ConfigurationError(f"{source}: {where} must be a table{' of texts' if texts_only else ''}.")
     fits = isinstance(value, hint) and (hint is bool or not isinstance(value, bool))
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        fits, value = value == value and abs(value) != float("inf"), float(value)
+        fits, value = math.isfinite(value), float(value)
     if not fits:
         raise ConfigurationError(f"{source}: {where} must be {_NAMES[hint]}, not {value!r}.")
     return value

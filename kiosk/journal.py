@@ -165,10 +165,7 @@ class Journal:
     def pending(self, limit: int) -> list[SignedEvent]:
         """The oldest events not yet delivered, in order, verified. Raises StoreError."""
         wanted = (
-            select(JournalRow)
-            .where(JournalRow.state == DeliveryState.PENDING)
-            .order_by(JournalRow.seq)
-            .limit(limit)
+            select(JournalRow).where(JournalRow.state == DeliveryState.PENDING).order_by(JournalRow.seq).limit(limit)
         )
         with reading(self._engine) as session:
             return [self._verified(row) for row in session.scalars(wanted)]

@@ -28,7 +28,7 @@ from models.wire import open_document
 log = structlog.get_logger("kiosk.roster")
 
 
-class GalleryStale(WireError):
+class GalleryStale(WireError):  # noqa: N818 - named as models.errors names its kin
     """The center handed out an older gallery than this kiosk already had: somebody replays."""
 
     code = "gallery_stale"

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 
@@ -171,7 +172,7 @@ class Screen:
 def jpeg(frame: Frame) -> bytes:
     """A frame as a small JPEG for the preview; it exists in memory only."""
     height, width = frame.pixels.shape[:2]
-    pixels = frame.pixels
+    pixels: Any = frame.pixels
     if width > _PREVIEW_WIDTH_PX:
         size = (_PREVIEW_WIDTH_PX, round(height * _PREVIEW_WIDTH_PX / width))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
@@ -180,4 +181,4 @@ def jpeg(frame: Frame) -> bytes:
     )
     if not encoded:
         raise DeviceError("The camera's picture cannot be encoded for the preview.")
-    return picture.tobytes()
+    return bytes(picture)

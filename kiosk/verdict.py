@@ -82,15 +82,12 @@ def settle_face(policy: SitePolicy, face: Found, *, claimed: str | None, finger_
             return None
         outcome, note = _WITHOUT_FACE[face.finding]
         return Settled(outcome, claimed, note=note)
-    if not face.matched and claimed is not None and instead:
+    wanted = finger_wanted(policy, face.identification) if face.matched else claimed is not None and instead
+    if wanted and finger_possible:
         return None
-    if face.matched and finger_wanted(policy, face.identification):
-        if finger_possible:
-            return None
+    if wanted:
         method = fuse(policy, face=face.identification, claimed=claimed, finger_available=False).method
-        return Settled(
-            CheckInOutcome.REFERRED_TO_STAFF, face.identification.person_id, method, "second_factor_missing"
-        )
+        return Settled(CheckInOutcome.REFERRED_TO_STAFF, face.identification.person_id, method, "second_factor_missing")
     return _fused(policy, face.identification, None, claimed)
 
 

@@ -1,0 +1,156 @@
+"""Making this kiosk known to a center: ask, show the digits, wait for an admin, keep what comes back.
+
+Owns the protocol's kiosk side. Refuses to trust a center whose digits nobody compared: the site key is opened only
+after the center said that an admin typed the digits that this kiosk shows, which both sides compute from all keys.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from enrollment.vault import SiteKey
+from kiosk.center_client import Answer, CenterClient, CenterUnreachable
+from kiosk.clock import Clock
+from kiosk.config import KioskConfig
+from kiosk.keys import KioskKeys, Pairing, load_pairing, save_pairing
+from models.errors import InputError, VaultError, WireError
+from models.text import decode_bytes, encode_bytes
+from models.wire import open_sealed, pairing_code
+from web.panel.facade import PanelHint
+
+log = structlog.get_logger("kiosk.pairing")
+
+SOFTWARE = "muster-kiosk/0.1"
+
+
+class PairingRefused(WireError):  # noqa: N818 - named as models.errors names its kin
+    """The center said no, or the admin did, or time ran out."""
+
+    code = "pairing_refused"
+
+
+ShowCode = Callable[[str | None, str | None], None]  # the digits, a hint
+
+
+def pair(
+    config: KioskConfig,
+    keys: KioskKeys,
+    *,
+    clock: Clock,
+    show: ShowCode,
+    stopping: threading.Event,
+) -> Pairing | None:
+    """Pair, however long it takes; None if ``stopping`` was set. An expired attempt is followed by a new one.
+
+    Raises PairingRefused if the center rejects this kiosk, StoreError if the result cannot be kept.
+    """
+    while not stopping.is_set():
+        try:
+            pairing = _begin(config, keys, clock)
+            code = pairing_code(keys.signing_public, keys.agreement_public, pairing.center_key)
+            save_pairing(config.state_dir, pairing)
+            log.info("pairing_waits", pairing_id=pairing.pairing_id)
+            done = _await(config, keys, pairing, clock=clock, show=show, code=code, stopping=stopping)
+        except CenterUnreachable as error:
+            log.info("center_unreachable", reason=str(error))
+            show(None, PanelHint.PAIRING_WAITING)
+            stopping.wait(config.center.retry_first_s)
+            continue
+        if done is not None:
+            save_pairing(config.state_dir, done)
+            log.info("paired", kiosk_id=done.kiosk_id)
+            return done
+        show(None, PanelHint.PAIRING_EXPIRED)
+    return None
+
+
+def _begin(config: KioskConfig, keys: KioskKeys, clock: Clock) -> Pairing:
+    """Open a pairing at the center and pin the key that it answers with."""
+    request = {
+        "signing_key": encode_bytes(keys.signing_public),
+        "agreement_key": encode_bytes(keys.agreement_public),
+        "name": config.kiosk.name,
+        "software": SOFTWARE,
+    }
+    answer = CenterClient(config.center, clock).post("/api/v1/pairings", request)
+    _check(answer)
+    try:
+        return Pairing("pending", str(answer.content["pairing_id"]), decode_bytes(answer.content["center_key"]))
+    except (KeyError, TypeError, InputError) as error:
+        raise PairingRefused("The center answered the pairing with something else.") from error
+
+
+def _await(
+    config: KioskConfig,
+    keys: KioskKeys,
+    pairing: Pairing,
+    *,
+    clock: Clock,
+    show: ShowCode,
+    code: str,
+    stopping: threading.Event,
+) -> Pairing | None:
+    """Ask until the admin decided; None if the attempt expired or the kiosk stops."""
+    client = CenterClient(config.center, clock, keys.signing, pairing.pairing_id)
+    while not stopping.is_set():
+        show(code, PanelHint.PAIRING_WAITING)
+        try:
+            answer = client.get(f"/api/v1/pairings/{pairing.pairing_id}")
+        except CenterUnreachable as error:
+            log.info("center_unreachable", reason=str(error))
+            stopping.wait(config.center.retry_first_s)
+            continue
+        _check(answer)
+        status = answer.content.get("status") if isinstance(answer.content, dict) else None
+        if status == "approved":
+            return _approved(answer, pairing, keys)
+        if status == "rejected":
+            raise PairingRefused("An admin rejected this kiosk.", code="pairing_rejected")
+        if status == "expired":
+            return None
+        stopping.wait(config.center.pairing_poll_s)
+    return None
+
+
+def _approved(answer: Answer, pairing: Pairing, keys: KioskKeys) -> Pairing:
+    try:
+        done = replace(
+            pairing,
+            status="approved",
+            kiosk_id=str(answer.content["kiosk_id"]),
+            site_id=str(answer.content["site_id"]),
+            sealed_site_key=dict(answer.content["sealed_site_key"]),
+        )
+        open_site_key(done, keys)
+    except (KeyError, TypeError, VaultError, InputError) as error:
+        raise PairingRefused("The center approved this kiosk but its answer cannot be used.") from error
+    return done
+
+
+def _check(answer: Answer) -> None:
+    if answer.status >= 500 or answer.status == 429:
+        raise CenterUnreachable(f"The center cannot pair at the moment ({answer.error_code}).")
+    if answer.status >= 400:
+        raise PairingRefused(f"The center refuses to pair this kiosk ({answer.error_code}).", code=answer.error_code)
+
+
+def open_site_key(pairing: Pairing, keys: KioskKeys) -> SiteKey:
+    """The site key that the center sealed to this kiosk. Raises VaultError."""
+    if pairing.sealed_site_key is None:
+        raise VaultError("This kiosk was given no site key; pair it again with `muster kiosk pair`.")
+    try:
+        return SiteKey.from_json(open_sealed(keys.agreement, pairing.sealed_site_key, pairing.pairing_id))
+    except InputError as error:
+        raise VaultError("The site key that this kiosk was given cannot be used; pair it again.") from error
+
+
+def mark_revoked(state_dir: Path) -> None:
+    """Note that the center revoked this kiosk and forget the site key."""
+    pairing = load_pairing(state_dir)
+    if pairing is not None:
+        save_pairing(state_dir, replace(pairing, status="revoked", sealed_site_key=None))

@@ -1,0 +1,82 @@
+"""Watches the threads that a kiosk cannot live without. Owns the end of the process; refuses to repair anything.
+
+A vital thread that dies takes the process with it after an orderly note: the service manager starts a fresh one,
+and everything that matters is in the journal. Devices are not vital: their threads reopen them (``kiosk.devices``).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Sequence
+from types import FrameType
+from typing import Protocol
+
+import structlog
+
+log = structlog.get_logger("kiosk.supervisor")
+
+EXIT_VITAL_DIED = 70  # EX_SOFTWARE of sysexits.h: the service manager restarts us
+_LOOK_S = 0.5
+
+
+class VitalThread(Protocol):
+    """A thread that keeps the error it died of."""
+
+    name: str
+    died: BaseException | None
+
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
+        ...
+
+
+class Supervisor:
+    """Waits for the end: a signal, ``stop``, or the death of a vital thread."""
+
+    def __init__(self, vital: Sequence[VitalThread], *, look_s: float = _LOOK_S) -> None:
+        self._vital = tuple(vital)
+        self._look_s = look_s
+        self.stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End the waiting."""
+        self.stopping.set()
+
+    def catch_signals(self) -> None:
+        """SIGTERM and SIGINT end the kiosk in order. Only from the main thread."""
+
+        def on_signal(number: int, frame: FrameType | None) -> None:
+            self.stopping.set()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, on_signal)
+
+    def watch(self) -> int:
+        """Block until the end; the exit code: 0, or EXIT_VITAL_DIED."""
+        notify("READY=1")
+        while not self.stopping.wait(self._look_s):
+            notify("WATCHDOG=1")
+            for thread in self._vital:
+                if not thread.is_alive():
+                    kind = type(thread.died).__name__ if thread.died else "no error"
+                    log.critical("vital_thread_died", thread=thread.name, error=kind)
+                    notify("STOPPING=1")
+                    return EXIT_VITAL_DIED
+        notify("STOPPING=1")
+        return 0
+
+
+def notify(state: str) -> None:
+    """Tell systemd how we are (sd_notify(3)); without one nothing happens."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    target = "\0" + address[1:] if address.startswith("@") else address
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
+            line.sendto(state.encode(), target)
+    except OSError as error:  # the service manager is gone: nobody to tell, and nothing depends on it
+        log.debug("notify_failed", reason=error.strerror)
