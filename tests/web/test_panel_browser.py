@@ -14,9 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from matcher import weights
 from models.attendance import CheckInOutcome
-from models.errors import MusterError
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import FINGER_CODES, PanelResult, PanelStep
 
@@ -54,24 +52,35 @@ SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # picture name: step and what 
 }
 
 
-def silhouette() -> np.ndarray:
-    """A drawn head and shoulders, (480, 640, 3) uint8 RGB."""
-    picture = np.full((480, 640, 3), (168, 190, 208), np.uint8)
-    cv2.ellipse(picture, (320, 560), (230, 200), 0, 0, 360, (70, 90, 120), -1)
-    cv2.ellipse(picture, (320, 210), (95, 130), 0, 0, 360, (120, 140, 165), -1)
+def drawn_visitor() -> np.ndarray:
+    """A drawn head and shoulders, (480, 640, 3) uint8 BGR: nobody's photograph."""
+    picture = np.full((480, 640, 3), (216, 208, 200), np.uint8)
+    cv2.rectangle(picture, (430, 0), (640, 480), (200, 190, 180), -1)
+    shapes = [  # centre, half axes, colour
+        ((320, 520), (215, 170), (120, 92, 58)),  # shoulders
+        ((320, 345), (48, 70), (140, 168, 205)),  # neck
+        ((320, 185), (104, 128), (48, 44, 42)),  # hair
+        ((320, 215), (88, 118), (158, 188, 224)),  # face
+        ((320, 118), (86, 46), (48, 44, 42)),
+        ((283, 205), (9, 7), (48, 44, 42)),
+        ((357, 205), (9, 7), (48, 44, 42)),
+    ]
+    for center, axes, colour in shapes:
+        cv2.ellipse(picture, center, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
+    for ends in (
+        ((268, 184), (298, 182)),
+        ((342, 182), (372, 184)),
+        ((298, 285), (342, 285)),
+        ((320, 215), (316, 248)),
+    ):
+        cv2.line(picture, *ends, (90, 100, 130), 5, cv2.LINE_AA)
     return picture
 
 
 @pytest.fixture(scope="session")
 def frame() -> bytes:
-    """One camera frame as JPEG: the visitor in the cache, or a silhouette."""
-    try:
-        portrait = cv2.imread(str(weights.path("portrait_visitor_3")))[:, :, ::-1]
-        padded = cv2.copyMakeBorder(portrait, 30, 0, 0, 0, cv2.BORDER_REPLICATE)
-        picture = cv2.resize(padded[0:330, 4:444], (640, 480), interpolation=cv2.INTER_AREA)
-    except MusterError:
-        picture = silhouette()
-    return cv2.imencode(".jpg", picture[:, :, ::-1])[1].tobytes()
+    """One camera frame as JPEG."""
+    return cv2.imencode(".jpg", drawn_visitor())[1].tobytes()
 
 
 @pytest.fixture

@@ -6,14 +6,15 @@ stream, and its four buttons are posts. Serve it with waitress and SERVER_OPTION
 
 from __future__ import annotations
 
-import logging
 import secrets
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, abort, jsonify, render_template, request
+import structlog
+from flask import Flask, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
@@ -24,6 +25,7 @@ from web.panel.guard import has_token, refusal, seal
 from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states
 from web.panel.streams import Stream, Streams
 from web.panel.texts import LANGUAGES, load_texts
+from web.shared.errors import error_json
 
 MOST_STATE_STREAMS: Final = 2
 MOST_PREVIEW_STREAMS: Final = 2
@@ -38,7 +40,7 @@ SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "ident": None,
 }
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger("panel")
 
 
 def create_panel(
@@ -122,28 +124,29 @@ def _guard(app: Flask, token: str) -> None:
         code = refusal(request)
         if code is None and request.method == "POST" and not has_token(request, token):
             code = "token_invalid"
-        return None if code is None else _error(403, code, "Only the kiosk's own page may ask this.")
+        return None if code is None else error_json(403, code, "Only the kiosk's own page may ask this.")
 
     app.after_request(seal)
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> ResponseReturnValue:
-        return _error(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+        return error_json(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
 
     @app.errorhandler(MusterError)
     def report(error: MusterError) -> ResponseReturnValue:
-        return _error(400 if isinstance(error, InputError) else 503, error.code, str(error))
+        return error_json(400 if isinstance(error, InputError) else 503, error.code, str(error))
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> ResponseReturnValue:
-        _log.error("panel_request_failed", exc_info=error)
-        return _error(500, "internal_error", "The kiosk could not answer.")
+        place = traceback.extract_tb(error.__traceback__)[-1]  # the message may hold a number: leave it out
+        _log.error("unexpected_error", kind=type(error).__name__, file=place.filename, line=place.lineno)
+        return error_json(500, "internal_error", "The kiosk could not answer.")
 
 
 def _admit(streams: Streams) -> Stream:
     stream = streams.admit(disconnected=request.environ.get("waitress.client_disconnected", lambda: False))
     if stream is None:
-        refused = _error(503, "too_many_streams", "Too many pages are open on this kiosk.")
+        refused = error_json(503, "too_many_streams", "Too many pages are open on this kiosk.")
         refused.headers["Retry-After"] = "2"
         abort(refused)
     return stream
@@ -163,9 +166,3 @@ def _claimed_number() -> str:
     if not isinstance(number, str) or not (number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS):
         raise InputError(f"A number has 1 to {MOST_DIGITS} digits.", code="number_invalid")
     return number
-
-
-def _error(status: int, code: str, message: str) -> Response:
-    response = jsonify({"error": {"code": code, "message": message}})
-    response.status_code = status
-    return response

@@ -132,6 +132,8 @@ function renderIdle() {
   const blind = state.devices.some((device) => device.name === "camera" && !device.ok);
   put(by("idle-title"), text(blind ? "idle_number.title" : "step.idle.title"));
   put(by("idle-line"), text(blind ? "idle_number.line" : "step.idle.line"));
+  by("emblem-face").toggleAttribute("hidden", blind);
+  by("emblem").setAttribute("viewBox", blind ? "196 198 214 220" : "0 0 400 400");
 }
 
 function renderFinger() {
@@ -243,6 +245,7 @@ every("[data-do=number]").forEach((node) =>
   }),
 );
 document.addEventListener("keydown", (event) => shownStep() === "claim" && pad.key(event));
+document.addEventListener("click", (event) => event.detail && document.activeElement?.blur()); // no ring after a touch
 document.addEventListener("contextmenu", (event) => event.preventDefault());
 setInterval(renderClock, 1000);
 render();
