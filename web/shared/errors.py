@@ -93,7 +93,7 @@ def install_errors(app: Flask, *, is_api: Callable[[str], bool], page: ErrorPage
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> ResponseReturnValue:
         if error.code is None or error.code < 400:
-            return error.get_response()  # type: ignore[return-value]
+            return error.get_response()
         sentence = (error.description or error.name).split("\n")[0]
         shown = app.make_response(answer(error.code, _HTTP_CODES.get(error.code, f"http_{error.code}"), sentence))
         for name in ("Allow", "Retry-After"):

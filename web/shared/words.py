@@ -5,6 +5,8 @@ Every word is neutral: a failed match is never called an absence, and nothing he
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
@@ -90,7 +92,7 @@ HINTS = {
 
 ROLES = {"admin": _("Administrator"), "staff": _("Staff"), "auditor": _("Auditor")}
 
-LEVELS = {"loose": _("Loose"), "normal": _("Normal"), "strict": _("Strict")}
+LEVELS = {"1": _("Loose"), "2": _("Normal"), "3": _("Strict")}
 
 CATEGORIES = {
     "01": _("Public surveillance"),
@@ -108,7 +110,10 @@ WITNESS_REASONS = {
 }
 
 
-def word(table: dict[str, object], code: object) -> str:
+SECOND_FACTORS = {"never": _("Never"), "doubt": _("In doubt"), "always": _("Always")}
+
+
+def word(table: Mapping[str, object], code: object) -> str:
     """The word of ``code`` in the request's language, or the code itself if the table does not know it."""
     return str(table[str(code)]) if str(code) in table else str(code)
 

@@ -1,0 +1,149 @@
+"""The addresses under ``/api/v1``. Each view parses, calls and answers; refuses rules, which stand below."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, request
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel
+from sqlalchemy import select
+from werkzeug.http import http_date
+
+from models.attendance import format_time
+from models.errors import InputError, LedgerError, SignatureInvalid
+from models.ledger_store import IngestStatus, ingest_event, latest_head, log_size
+from models.store.center import SiteRow
+from models.wire import encode_key
+from web.center.api.requests import read_body, signed_kiosk, signed_pairing
+from web.center.api.schemas import (
+    BatchStored,
+    ErrorBody,
+    EventBatch,
+    EventResult,
+    EventStored,
+    EventSubmission,
+    Health,
+    LedgerHead,
+    PairingRequest,
+)
+from web.center.context import the_center
+from web.center.galleries import gallery_document, gallery_version
+from web.center.pairing import open_pairing, pairing_state
+from web.center.version import version
+from web.shared.errors import ApiError
+
+api = Blueprint("api", __name__)
+
+
+@api.after_request
+def tell_time(response: Response) -> Response:
+    """Say the center's time, so that a kiosk with a wrong clock can tell why its signature is stale."""
+    response.headers["Date"] = http_date(the_center().clock())
+    return response
+
+
+@api.get("/health", provide_automatic_options=False)
+def health() -> ResponseReturnValue:
+    """Whether the center works; fails with 503 if its store cannot be read."""
+    center = the_center()
+    with center.reading() as session:
+        session.scalar(select(SiteRow.site_id).limit(1))
+    return _answer(Health(status="ok", version=version(), time=format_time(center.clock())))
+
+
+@api.post("/pairings", provide_automatic_options=False)
+def open_() -> ResponseReturnValue:
+    """A kiosk asks to be paired."""
+    return _answer(open_pairing(the_center(), read_body(PairingRequest)), 201)
+
+
+@api.get("/pairings/<pairing_id>", provide_automatic_options=False)
+def state(pairing_id: str) -> ResponseReturnValue:
+    """Where a pairing stands."""
+    center = the_center()
+    signed_pairing(center, pairing_id)
+    return _answer(pairing_state(center, pairing_id))
+
+
+@api.get("/gallery", provide_automatic_options=False)
+def gallery() -> ResponseReturnValue:
+    """The signed gallery of the kiosk's site, or 304 if the kiosk holds this version."""
+    center = the_center()
+    caller = signed_kiosk(center)
+    with center.reading() as session:
+        etag = f"{caller.site_id}.{gallery_version(session, caller.site_id)}"
+        if request.if_none_match.contains(etag):
+            response = make_response("", 304)
+        else:
+            response = jsonify(gallery_document(center, session, caller.site_id))
+    response.set_etag(etag)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@api.post("/events", provide_automatic_options=False)
+def submit() -> ResponseReturnValue:
+    """One attendance event: 201 if it is new, 200 if it was there before."""
+    center = the_center()
+    caller = signed_kiosk(center)
+    event = read_body(EventSubmission)
+    try:
+        with center.writing() as session:
+            done = ingest_event(session, event.model_dump(), received_at=center.clock(), kiosk_id=caller.kiosk_id)
+    except LedgerError as error:
+        if error.code == "kiosk_revoked":  # between the check of the signature and this transaction
+            raise ApiError(403, error.code, str(error)) from error
+        raise
+    center.log_grew.set()
+    stored = EventStored.model_validate(done.to_json())
+    return _answer(stored, 201 if done.status is IngestStatus.STORED else 200)
+
+
+@api.post("/events/batch", provide_automatic_options=False)
+def submit_batch() -> ResponseReturnValue:
+    """Events in order, in one transaction; what came before the first rejected one is kept."""
+    center = the_center()
+    caller = signed_kiosk(center)
+    batch = read_body(EventBatch)
+    results: list[EventResult] = []
+    with center.writing() as session:
+        for event in batch.events:
+            try:
+                done = ingest_event(session, event.model_dump(), received_at=center.clock(), kiosk_id=caller.kiosk_id)
+            except (InputError, SignatureInvalid, LedgerError) as error:
+                results.append(_rejected(event, error))
+                break
+            results.append(EventResult.model_validate(done.to_json()))
+    center.log_grew.set()
+    return _answer(BatchStored(results=results))
+
+
+@api.get("/ledger/head", provide_automatic_options=False)
+def head() -> ResponseReturnValue:
+    """The log's size and its newest signed head."""
+    center = the_center()
+    signed_kiosk(center)
+    with center.reading() as session:
+        size, signed = log_size(session), latest_head(session)
+    return _answer(
+        LedgerHead(
+            size=size, signed_head=signed.to_json() if signed else None, center_key=encode_key(center.key.public_key())
+        )
+    )
+
+
+def _rejected(event: EventSubmission, error: InputError | SignatureInvalid | LedgerError) -> EventResult:
+    named = event.body.get("event_id")
+    return EventResult(
+        event_id=named if isinstance(named, str) else None,
+        status="rejected",
+        error=ErrorBody(code=error.code, message=str(error)),
+    )
+
+
+def _answer(model: BaseModel, status: int = 200) -> Response:
+    content: dict[str, Any] = model.model_dump()
+    response = jsonify(content)
+    response.status_code = status
+    return response

@@ -1,0 +1,58 @@
+"""Sites and their policies. Owns entering and changing them; the policy's own rules stand in ``models.supervision``."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from sqlalchemy.orm import Session
+
+from enrollment.vault import SiteKey
+from models.errors import InputError
+from models.store.center import SiteRow
+from models.supervision import SitePolicy
+from web.center.context import Center
+from web.center.galleries import gallery_changed
+from web.center.keys import site_key_path
+
+_SITE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+
+
+def add_site(center: Center, session: Session, site_id: str, name: str, policy: SitePolicy | None = None) -> None:
+    """Enter a site with its own key. Raises InputError: site_id_invalid, site_taken or site_name_invalid."""
+    if not _SITE_ID.fullmatch(site_id):
+        raise InputError("A site's code is 1 to 32 small letters, digits and hyphens.", code="site_id_invalid")
+    if session.get(SiteRow, site_id) is not None:
+        raise InputError(f"The site {site_id} is there already.", code="site_taken")
+    chosen = policy or SitePolicy(timezone=center.settings.timezone)
+    SiteKey.load_or_create(site_key_path(center.settings.keys_folder(), site_id))
+    session.add(
+        SiteRow(
+            site_id=site_id, name=_name(name), policy_json=json.dumps(chosen.to_json()), policy_version=chosen.version
+        )
+    )
+    session.flush()
+    gallery_changed(center, session, site_id)
+
+
+def change_site(center: Center, session: Session, site_id: str, *, name: str, policy: SitePolicy) -> None:
+    """Change a site. Raises InputError if a changed policy keeps its version: past reports refer to it."""
+    row = session.get(SiteRow, site_id)
+    if row is None:
+        raise InputError("There is no such site.", code="site_unknown")
+    if policy != policy_of(row) and policy.version == row.policy_version:
+        raise InputError("A changed policy needs a new version.", code="policy_version_same")
+    row.name, row.policy_json, row.policy_version = _name(name), json.dumps(policy.to_json()), policy.version
+    gallery_changed(center, session, site_id)
+
+
+def policy_of(row: SiteRow) -> SitePolicy:
+    """The policy of a site. Raises ConfigurationError if the row is damaged."""
+    return SitePolicy.from_json(json.loads(row.policy_json))
+
+
+def _name(name: str) -> str:
+    trimmed = " ".join(name.split())
+    if not 1 <= len(trimmed) <= 64 or not trimmed.isprintable():
+        raise InputError("A site's name is 1 to 64 printable characters.", code="site_name_invalid")
+    return trimmed
