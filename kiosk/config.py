@@ -121,6 +121,8 @@ class PanelConfig:
     host: str = "127.0.0.1"
     port: int = _limited(8480, minimum=0, maximum=65_535)
     enabled: bool = True
+    language: str = _one_of("zh_CN", "zh_CN", "en")
+    timezone: str = "Asia/Shanghai"
 
 
 @dataclass(frozen=True, slots=True)

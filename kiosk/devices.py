@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from hardware.ports import Camera, FingerSensor, Frame
+from hardware.ports import Camera, DeviceInfo, FingerSensor, Frame
 from models.errors import CaptureRetry, DeviceError, DeviceTimeout
 
 log = structlog.get_logger("kiosk.devices")
@@ -80,6 +80,10 @@ class DeviceThread(threading.Thread):
         """Wait until the device was opened or failed once; its error then."""
         self._settled.wait(timeout_s)
         return self.error
+
+    def info(self) -> DeviceInfo:
+        """What the device says of itself; safe from other threads, since drivers answer from memory."""
+        return self._device.info()
 
     def _report(self, error: DeviceError | None) -> None:
         if (error and error.code) != (self.error and self.error.code) or not self._settled.is_set():

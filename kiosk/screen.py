@@ -119,11 +119,6 @@ class Screen:
         except queue.Empty:
             return None
 
-    def forget_requests(self) -> None:
-        """Drop taps that were meant for a page that is gone."""
-        while self.next_request() is not None:
-            pass
-
     def _put(self, state: PanelState) -> None:
         if state != self._state:
             self._state = replace(state, version=self._state.version + 1)

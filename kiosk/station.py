@@ -147,7 +147,6 @@ class Station(threading.Thread):
         self._on_event(result)
 
     def _visit(self, roster: Roster, person: SitePerson | None) -> Visit:
-        self._screen.forget_requests()
         return Visit(roster, person, roster.policy.max_tries, self._screen, self._clock, stopping=self._stopping.is_set)
 
     def _fresh(self) -> Roster:
@@ -213,7 +212,7 @@ class Station(threading.Thread):
     def _is_near(self, seen: Look) -> bool:
         if seen.face is None:
             return False
-        return seen.face.box[2] >= self._config.face.near_width_share * seen.frame.pixels.shape[1]
+        return bool(seen.face.box[2] >= self._config.face.near_width_share * seen.frame.pixels.shape[1])
 
     def _after(self, result: CheckInResult) -> Request | None:
         """Leave the last page up for a while, then wait until the person has gone."""

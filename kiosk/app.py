@@ -1,0 +1,291 @@
+"""The kiosk put together, to be read from top to bottom. Owns the order of the parts; refuses rules of its own.
+
+configuration -> keys -> screen and panel -> pairing -> store -> devices -> engines -> gallery -> station -> reporter
+-> run until told to stop, or until a vital thread dies.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import structlog
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+from waitress.server import create_server  # type: ignore[import-untyped]
+
+from enrollment.vault import Vault
+from hardware.drivers import make_camera, make_sensor
+from hardware.ports import Camera, FingerSensor
+from kiosk.center_client import CenterClient
+from kiosk.checkin import CheckIn, CheckInResult
+from kiosk.clock import Clock
+from kiosk.config import KioskConfig
+from kiosk.devices import CameraReader, SensorWorker
+from kiosk.face_step import FaceStep
+from kiosk.finger_step import FingerStep
+from kiosk.journal import Ballast, Journal
+from kiosk.keys import KioskKeys, Pairing, load_pairing, make_state_dir
+from kiosk.live_presentation import draw_check
+from kiosk.pairing import PairingRefused, mark_revoked, open_site_key, pair
+from kiosk.reporter import Reporter
+from kiosk.roster import RosterStore
+from kiosk.screen import Screen
+from kiosk.station import Station
+from kiosk.supervisor import Supervisor
+from matcher.engines import load_engine
+from matcher.gallery import Gallery
+from models.errors import AccessDenied, InputError, WireError
+from models.store.engine import open_store
+from web.panel.app import SERVER_OPTIONS, create_panel
+from web.panel.facade import PanelHint
+
+log = structlog.get_logger("kiosk.app")
+
+_REFUSED_AGAIN_S = 30.0
+LoadEngine = Callable[..., Any]
+
+
+class Kiosk:
+    """One kiosk in this process. ``run`` blocks until ``stop``; ``screen`` is the panel's facade.
+
+    ``camera`` and ``sensor`` replace the configured devices (the demonstration and the tests hand simulated ones in);
+    ``on_result`` is told of every result, in the matcher thread.
+    """
+
+    def __init__(
+        self,
+        config: KioskConfig,
+        *,
+        camera: Camera | None = None,
+        sensor: FingerSensor | None = None,
+        clock: Clock | None = None,
+        load: LoadEngine = load_engine,
+        on_result: Callable[[CheckInResult], None] = lambda result: None,
+    ) -> None:
+        self.config = config
+        self.clock = clock or Clock.of_this_machine()
+        self.screen = Screen()
+        self.panel_url = ""
+        self.station: Station | None = None
+        self.reporter: Reporter | None = None
+        self.journal: Journal | None = None
+        self.sensor: SensorWorker | None = None
+        self.camera: CameraReader | None = None
+        self.ready = threading.Event()  # set once the station waits for people
+        self._given = (camera, sensor)
+        self._load = load
+        self._on_result = on_result
+        self._stopping = threading.Event()
+        self._supervisor: Supervisor | None = None
+        self._revoked = False
+
+    def run(self) -> int:
+        """Everything, until the end; the exit code of the process. Raises MusterError if it cannot even begin."""
+        make_state_dir(self.config.state_dir)
+        keys = KioskKeys.load_or_create(self.config.state_dir)
+        with self._panel():
+            pairing = self._paired(keys)
+            code = 0 if pairing is None else self._work(keys, pairing)
+            if self._revoked:
+                self._show_revoked()
+            return code
+
+    def stop(self) -> None:
+        """End ``run`` from any thread."""
+        self._stopping.set()
+        if self._supervisor is not None:
+            self._supervisor.stop()
+
+    @contextmanager
+    def _panel(self) -> Iterator[None]:
+        """The kiosk's own screen, served to this machine only."""
+        panel = self.config.panel
+        if not panel.enabled:
+            yield
+            return
+        app = create_panel(self.screen, language=panel.language, timezone=panel.timezone)
+        server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
+        self.panel_url = f"http://{panel.host}:{server.effective_port}/"
+        thread = threading.Thread(target=server.run, name="panel", daemon=True)
+        thread.start()
+        log.info("panel_ready", url=self.panel_url)
+        try:
+            yield
+        finally:
+            server.close()
+            thread.join(5.0)
+
+    def _paired(self, keys: KioskKeys) -> Pairing | None:
+        """The pairing of before, or a new one; None if the kiosk stops first or was revoked."""
+        pairing = load_pairing(self.config.state_dir)
+        if pairing is not None and pairing.status == "revoked":
+            self._show_revoked()
+            return None
+        while not self._stopping.is_set() and (pairing is None or pairing.status != "approved"):
+            try:
+                pairing = pair(
+                    self.config,
+                    keys,
+                    clock=self.clock,
+                    show=lambda code, hint: self.screen.show_pairing(code, hint=hint),
+                    stopping=self._stopping,
+                )
+            except PairingRefused as error:
+                log.error("pairing_refused", code=error.code, reason=str(error))
+                self.screen.show_pairing(None, hint=PanelHint.PAIRING_REJECTED)
+                self._stopping.wait(_REFUSED_AGAIN_S)
+        return pairing
+
+    def _show_revoked(self) -> None:
+        """Say so until somebody ends the process; a service manager that restarts us meets the same page."""
+        self.screen.show_pairing(None, hint=PanelHint.KIOSK_REVOKED)
+        self._stopping.wait()
+
+    def _work(self, keys: KioskKeys, pairing: Pairing) -> int:
+        """Assemble, serve people, take apart."""
+        config, clock, screen = self.config, self.clock, self.screen
+        with ExitStack() as closing:
+            store = open_store(config.store_url(pairing.kiosk_id), branch="kiosk")
+            closing.callback(store.dispose)
+            ballast = Ballast(config.state_dir / "ballast", config.storage.ballast_bytes)
+            ballast.restore()
+            journal = Journal(store, key=keys.signing, kiosk_id=pairing.kiosk_id, clock=clock, ballast=ballast)
+            roster = RosterStore(
+                store, center=pairing.center, site_id=pairing.site_id, vault=Vault(open_site_key(pairing, keys))
+            )
+            _load_roster(roster)
+            camera, sensor = self._devices(closing)
+            face_engine = self._load(config.face.engine) if camera is not None else None
+            finger_engine = self._load(config.finger.engine) if sensor is not None else None
+            gallery = Gallery(face_engine=face_engine, finger_engine=finger_engine)
+            face = face_step(config, face_engine, gallery, camera) if camera is not None else None
+            finger = finger_step(config, finger_engine, gallery, sensor) if sensor is not None else None
+            checkin = CheckIn(face, finger, roster, journal, screen, clock)
+            reporter = Reporter(
+                journal,
+                CenterClient(config.center, clock, keys.signing, pairing.kiosk_id),
+                roster=roster,
+                config=config.center,
+                clock=clock,
+                screen=screen,
+                on_revoked=self._on_revoked,
+                ballast=ballast,
+            )
+            station = Station(
+                checkin,
+                config=config,
+                roster=roster,
+                gallery=gallery,
+                engine=face_engine,
+                camera=camera,
+                screen=screen,
+                clock=clock,
+                on_event=lambda result: self._told(reporter, result),
+            )
+            self.journal, self.station, self.reporter = journal, station, reporter
+            self._supervisor = Supervisor([station, reporter])
+            if self._stopping.is_set():
+                return 0
+            if threading.current_thread() is threading.main_thread():
+                self._supervisor.catch_signals()
+            reporter.start()
+            closing.callback(reporter.stop)
+            station.start()
+            closing.callback(station.stop)
+            self.ready.set()
+            log.info("kiosk_ready", kiosk_id=pairing.kiosk_id, events=journal.counts().pending)
+            return self._supervisor.watch()
+
+    def _devices(self, closing: ExitStack) -> tuple[CameraReader | None, SensorWorker | None]:
+        """Start a thread for each device that the site did not switch off."""
+        config, (camera, sensor) = self.config, self._given
+        if camera is None and config.camera.driver != "disabled":
+            camera = make_camera(config.camera.driver, **config.camera.options)
+        if sensor is None and config.sensor.driver != "disabled":
+            sensor = make_sensor(config.sensor.driver, **config.sensor.options)
+        if camera is not None:
+            self.camera = CameraReader(camera, note=self.screen.note_device)
+            self.camera.start()
+            closing.callback(self.camera.stop)
+            self.screen.attach_preview(self.camera.peek)
+        if sensor is not None:
+            self.sensor = SensorWorker(sensor, note=self.screen.note_device)
+            self.sensor.start()
+            closing.callback(self.sensor.stop)
+        started = [thread for thread in (self.camera, self.sensor) if thread is not None]
+        for thread in started:
+            thread.settle(5.0)
+        if any(thread.info().simulated for thread in started):
+            self.screen.note_simulated()
+        return self.camera, self.sensor
+
+    def _told(self, reporter: Reporter, result: CheckInResult) -> None:
+        reporter.wake()
+        self._on_result(result)
+
+    def _on_revoked(self) -> None:
+        """Called by the reporter: no more visits, no more references, no more site key."""
+        self._revoked = True
+        mark_revoked(self.config.state_dir)
+        if self._supervisor is not None:
+            self._supervisor.stop()
+
+    def witness(self, staff_id: str, pin: str, reason: str, *, number: str | None = None) -> CheckInResult:
+        """A named staff member vouches, at the kiosk, for the person whose visit was just referred.
+
+        ``pin`` is checked against the configuration's ``[witnesses]``. Raises AccessDenied.
+        """
+        if self.station is None:
+            raise AccessDenied("This kiosk is not serving anybody.", code="nothing_to_witness")
+        check_pin(self.config, staff_id, pin)
+        return self.station.witness(staff_id, reason, number=number).result(timeout=30.0)
+
+
+def face_step(config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader) -> FaceStep:
+    """The face's part of the line, with this configuration's times."""
+    return FaceStep(
+        engine=engine,
+        gallery=gallery,
+        frames=camera,
+        face=config.face,
+        timing=config.visit,
+        make_check=draw_check,
+        simulated=lambda: camera.info().simulated,
+    )
+
+
+def finger_step(config: KioskConfig, engine: Any, gallery: Gallery, sensor: SensorWorker) -> FingerStep:
+    """The finger's part of the line, with this configuration's times."""
+    return FingerStep(
+        engine=engine,
+        gallery=gallery,
+        sensor=sensor,
+        info=sensor.info,
+        finger=config.finger,
+        how=config.sensor,
+        timing=config.visit,
+    )
+
+
+def check_pin(config: KioskConfig, staff_id: str, pin: str) -> None:
+    """Raise AccessDenied unless this is the PIN of this staff member; both mistakes look and take alike."""
+    hasher = PasswordHasher()
+    known = config.witnesses.get(staff_id)
+    try:
+        hasher.verify(known or hasher.hash("nobody"), pin)
+    except (Argon2Error, InvalidHashError) as error:
+        raise AccessDenied("The staff id or the PIN is wrong.", code="witness_unknown") from error
+    if known is None:
+        raise AccessDenied("The staff id or the PIN is wrong.", code="witness_unknown")
+
+
+def _load_roster(roster: RosterStore) -> None:
+    """The gallery of before; one that was damaged on the disk is fetched again."""
+    try:
+        roster.load()
+    except (WireError, InputError) as error:
+        log.error("gallery_untrusted", code=error.code, reason=str(error))
+        roster.purge()
