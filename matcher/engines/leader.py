@@ -21,11 +21,14 @@ from models.biometrics import Float32Array, UInt8Array
 from models.errors import ImageError, WeightsError
 
 DPI: Final = 500
-MAX_SIDE: Final = 1024  # two inches of skin; of anything larger, the most detailed part is looked at
+MAX_SIDE: Final = 800  # 4 cm of skin; of anything larger, the most detailed part is looked at
 MAX_MINUTIAE: Final = 120  # a whole rolled finger has about 100
 SCORE_THRESHOLD: Final = 0.4
 _GRID: Final = 32
 _SMALLEST_SIDE: Final = 32  # less than four ridges
+_BLOCK: Final = (16, 16)  # pixels
+_BLANK_DEVIATION: Final = 5.0  # gray levels within a block; fainter ridges cannot be read
+_MARGIN: Final = 32  # pixels kept around the print
 _PLAUSIBLE_DPI: Final = range(100, 4001)
 
 
@@ -49,15 +52,16 @@ class LeaderNetwork:
         """
         picture = _at_500_dpi(pixels, dpi)
         height, width = picture.shape
-        if min(height, width) < _SMALLEST_SIDE or picture.min() == picture.max():
+        top, left, bottom, right = _touched(picture)
+        if min(bottom - top, right - left) < _SMALLEST_SIDE:
             return none_found((width, height))
-        maps = self._maps(picture)
+        maps = self._maps(picture[top:bottom, left:right])
         y, x = np.nonzero(maps[..., 3] >= threshold)
         found = maps[y, x]
         best = np.lexsort((x, y, -found[:, 3]))[:MAX_MINUTIAE]
         found = found[best]
         return Minutiae(
-            xy=np.stack([x[best], y[best]], axis=1).astype(np.float32),
+            xy=np.stack([x[best] + left, y[best] + top], axis=1).astype(np.float32),
             angle=np.mod(found[:, 1], np.float32(2.0 * math.pi)),
             kind=np.where(found[:, 2] >= 0.5, 1, 2).astype(np.uint8),
             score=np.clip(found[:, 3], 0.0, 1.0),
@@ -82,6 +86,21 @@ def none_found(size: tuple[int, int]) -> Minutiae:
     """No minutiae in a picture of ``size`` (width, height)."""
     empty = np.zeros(0, np.float32)
     return Minutiae(np.zeros((0, 2), np.float32), empty, np.zeros(0, np.uint8), empty, size)
+
+
+def _touched(picture: UInt8Array) -> tuple[int, int, int, int]:
+    """Top, left, bottom, right of the part that is not blank, with a margin; all zero if nothing is there.
+
+    The network's time is proportional to the area, and a large sensor is mostly empty glass.
+    """
+    pixels = picture.astype(np.float32)
+    mean = cv2.blur(pixels, _BLOCK)
+    varied = cv2.blur(np.square(pixels), _BLOCK) - np.square(mean) > _BLANK_DEVIATION**2
+    rows, columns = np.flatnonzero(varied.any(axis=1)), np.flatnonzero(varied.any(axis=0))
+    if not len(rows):
+        return 0, 0, 0, 0
+    top, left = max(int(rows[0]) - _MARGIN, 0), max(int(columns[0]) - _MARGIN, 0)
+    return top, left, min(int(rows[-1]) + _MARGIN, picture.shape[0]), min(int(columns[-1]) + _MARGIN, picture.shape[1])
 
 
 def _at_500_dpi(pixels: UInt8Array, dpi: int) -> UInt8Array:

@@ -24,12 +24,15 @@ from matcher.engines.seen_area import SeenArea, seen_area
 from matcher.engines.union import unite
 from matcher.ports import Minutiae
 from models.biometrics import Template, TemplateFormat, UInt8Array
-from models.errors import CaptureRetry, RetryReason
+from models.errors import CaptureRetry, RetryReason, TemplateError
 
 _LEAST_MINUTIAE: Final = 4  # fewer say nothing about a finger
 _SHARED_MARGIN: Final = 10.0  # pixels around the hull within which a minutia could have been seen
-_PRIOR_MINUTIAE: Final = 10.0  # keeps a few minutiae of a small overlap from looking like much
+_PRIOR_MINUTIAE: Final = 4.0  # keeps a few minutiae of a small overlap from looking like much
 _SAME_FINGER: Final = 0.20  # least score at which impressions are united
+
+# TO BE MEASURED
+MEASURED_FMR: Final[tuple[tuple[float, float], ...]] = ((1e-3, 0.106), (1e-4, 0.15), (1e-5, 0.18))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,8 +95,11 @@ class MinutiaeEngine:
     def combine(self, templates: Sequence[Template]) -> Template:
         """One template of several impressions of one finger: laid on the richest, common minutiae averaged, all united.
 
-        Raises CaptureRetry (fingers differ) if one of them does not match the richest, TemplateError if one is damaged.
+        Raises CaptureRetry if one of them does not match the richest (fingers differ) or has too few minutiae,
+        TemplateError if one is damaged or there is none.
         """
+        if not templates:
+            raise TemplateError("There is no template to combine.")
         impressions = sorted((self.minutiae(template) for template in templates), key=lambda item: -len(item.xy))
         united = impressions[0]
         for impression in impressions[1:]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,13 +95,13 @@ def impressions(folder: Path) -> list[Impression]:
         key=lambda impression: (impression.finger, impression.number),
     )
     names = [(impression.finger, impression.number) for impression in found]
-    for name, following in zip(names, names[1:], strict=False):
+    for name, following in pairwise(names):
         if name == following:
             raise InputError(f"{folder} holds two pictures of impression {name[1]} of finger {name[0]}.")
     fingers = {impression.finger for impression in found}
     if len(fingers) < 2 or len(found) == len(fingers):
         raise InputError(
-            f"{folder} needs pictures named <finger>_<impression> of at least two fingers, one of them with two or more."
+            f"{folder} needs pictures named <finger>_<impression> of two fingers or more, one of them twice or more."
         )
     return found
 

@@ -1,0 +1,63 @@
+"""Rigid consensus: it finds the transform that was applied, and finds little where there is none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matcher.engines.minutiae import MinutiaeEngine, align, prepare
+from tests.matcher.minutiae_sets import random_minutiae, seen_again
+
+ENGINE = MinutiaeEngine()
+
+
+def score(first, second) -> float:
+    return ENGINE.compare_prepared(prepare(first), prepare(second))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    seed=st.integers(0, 1000), turn=st.floats(-math.pi, math.pi), x=st.floats(-40, 40), y=st.floats(-40, 40),
+    jitter=st.floats(0, 1.5),
+)  # fmt: skip
+def test_the_applied_transform_is_found(seed, turn, x, y, jitter):
+    first = random_minutiae(seed, size=(300, 300))
+    second = seen_again(first, seed=seed, turn=turn, shift=(x, y), jitter=jitter, size=(700, 700))
+    consensus = align(prepare(first), prepare(second))
+    assert abs(np.angle(consensus.turn * np.exp(-1j * turn))) < math.radians(4)
+    assert len(consensus.first) >= 0.8 * len(second.xy)
+
+
+def test_pairs_are_one_to_one_and_carry_fractions():
+    consensus = align(prepare(random_minutiae(1)), prepare(random_minutiae(2)))
+    assert len(set(consensus.first.tolist())) == len(consensus.first)
+    assert len(set(consensus.second.tolist())) == len(consensus.second)
+    assert ((consensus.fit > 0) & (consensus.fit <= 1)).all()
+
+
+def test_the_same_finger_disturbed_scores_above_every_pair_of_unrelated_fingers():
+    fingers = [random_minutiae(seed) for seed in range(12)]
+    mated = [
+        score(finger, seen_again(finger, seed=9, turn=0.4, shift=(15, -10), jitter=2, lost=0.2)) for finger in fingers
+    ]
+    unrelated = [score(one, two) for i, one in enumerate(fingers) for two in fingers[:i]]
+    assert min(mated) > 2 * max(unrelated)
+
+
+def test_a_part_of_a_finger_still_matches_the_whole():
+    whole = random_minutiae(20, count=60, size=(320, 360))
+    part = seen_again(whole, turn=0.2, shift=(-60, -70), jitter=1.5, size=(200, 220))
+    assert 15 <= len(part.xy) <= 40
+    strangers = max(score(part, random_minutiae(seed, count=60, size=(320, 360))) for seed in range(30, 40))
+    assert score(whole, part) > 2 * strangers
+
+
+def test_a_mirrored_finger_is_another_finger():
+    finger = random_minutiae(21)
+    mirrored = random_minutiae(21)
+    mirrored.xy[:, 0] = 255 - mirrored.xy[:, 0]
+    mirrored.angle[:] = np.mod(math.pi - mirrored.angle, 2 * math.pi)
+    assert score(finger, mirrored) < score(finger, finger) / 3
