@@ -22,6 +22,8 @@ from models.store.engine import open_store, reading
 from models.verdict import VerificationReport
 from models.wire import decode_key
 
+DEFAULT_DATABASE = "sqlite:///var/center.db"  # where ``muster center`` keeps it
+
 
 @click.group()
 def ledger() -> None:
@@ -33,12 +35,13 @@ def ledger() -> None:
 @click.option(
     "--database",
     envvar="MUSTER_DATABASE",
-    required=True,
-    help="The center's database, e.g. sqlite:////var/lib/muster/center.db (or MUSTER_DATABASE).",
+    default=DEFAULT_DATABASE,
+    show_default=True,
+    help="Address of the center's store.",
 )
 def export(file: Path, database: str) -> None:
     """Write every signed record to FILE, with the keys and signatures that prove it."""
-    engine = open_store(database, branch="center")
+    engine = open_store(database, branch="center", create=False)
     with reading(engine) as session, _bar("exporting") as progress:
         exported = export_bundle(session, file, progress=progress)
     engine.dispose()

@@ -37,15 +37,18 @@ _FAULTS = (
 )
 
 
-def open_store(url: str, *, branch: Branch, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
+def open_store(url: str, *, branch: Branch, create: bool = True, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
     """Open the database at ``url`` (``sqlite:////path`` or ``postgresql+psycopg://``), migrated to the newest layout.
 
+    ``create=False`` refuses to make a new SQLite file, for commands that only read.
     Raises ConfigurationError for an address that is none, StoreError if the database is damaged, locked, of the other
     branch or of a newer version of Muster, or if the disk is full.
     """
     address = _address(url)
     path = sqlite_path(address)
     if path is not None:
+        if not create and not path.exists():
+            raise StoreError(f"There is no database at {path}.", code="store_missing")
         _create_private(path)
     engine = _engine(address, busy_timeout_s=busy_timeout_s)
     try:
