@@ -20,6 +20,7 @@ from models.errors import ImageError
 MAX_PIXELS = 40_000_000  # a 40-megapixel camera; 120 MB as RGB
 MAX_BYTES = 64 * 1024 * 1024
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "GIF", "PPM")
+_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF", b"II*\0", b"MM\0*", b"GIF8")
 
 
 def read_rgb(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> UInt8Array:
@@ -75,6 +76,8 @@ def _opened(name: str, content: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is gigantic.", code="image_gigantic") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+        if content.startswith(_BEGINNINGS):
+            raise ImageError(f"{name} is truncated or damaged.", code="image_truncated") from error
         raise ImageError(f"{name} is not a picture of a known format.", code="image_no_picture") from error
 
 
