@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
@@ -32,6 +33,7 @@ from hardware.zfm.frame import DEFAULT_ADDRESS, PACKET_SIZES
 from models.biometrics import UInt8Array
 from models.errors import (
     CaptureRetry,
+    ConfigurationError,
     DeviceError,
     DeviceProtocolError,
     DeviceUnplugged,
@@ -80,9 +82,13 @@ class PyFingerprintSensor:
         self._known: SensorParameters | None = None
 
     def open(self) -> None:
-        """Claim the port, start the child and give the password; raises as ``ZfmSensor.open`` does."""
+        """Claim the port, start the child and give the password; raises as ``ZfmSensor.open`` does,
+        and ConfigurationError without the library.
+        """
         if self._child is not None:
             return
+        if find_spec("pyfingerprint") is None or find_spec("PIL") is None:
+            raise ConfigurationError("The driver 'pyfingerprint' needs the packages pyfingerprint and pillow.")
         self._claim = PortClaim(self._port)
         try:
             self._child = KillableChild(_CHILD)

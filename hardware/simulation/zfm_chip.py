@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hardware.ports import SensorParameters
-from hardware.simulation.finger_matcher import FingerMatcher, ridge_measures
+from hardware.simulation.finger_matcher import FingerMatcher, ridge_area
 from hardware.simulation.glass import Glass, see
 from hardware.zfm.codes import (
     BAUD_MULTIPLES,
@@ -116,7 +116,7 @@ class ZfmChip:
         if laid is None:
             return Reply(Confirmation.NO_FINGER)
         seen = see(laid)
-        if ridge_measures(seen)[0] < _LEAST_TOUCH:
+        if ridge_area(seen) < _LEAST_TOUCH:
             return Reply(Confirmation.NO_FINGER)
         self._picture = seen
         return _OK

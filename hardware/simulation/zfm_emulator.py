@@ -26,6 +26,7 @@ from models.errors import ConfigurationError
 
 _log = structlog.get_logger()
 _IDLE_S = 0.5  # half a command older than this is forgotten
+_QUIET_S = 0.1  # and after this a whole one is looked for behind it
 _STUCK_S = 1.0  # a UART drops what nobody reads, a terminal holds it back: give up after this
 _MOST_NOISE_BYTES = 1 << 20
 
@@ -51,9 +52,8 @@ class ZfmEmulator:
         strict_baud: bool = False,
     ) -> None:
         _check(capacity, password, baud)
-        self.chip = ZfmChip(
-            glass, FingerMatcher(finger_engine), capacity=capacity, password=password, address=address, baud=baud
-        )
+        self._matcher = FingerMatcher(finger_engine)
+        self.chip = ZfmChip(glass, self._matcher, capacity=capacity, password=password, address=address, baud=baud)
         self.link = link
         self._throttle = baud_throttle
         self._strict_baud = strict_baud
@@ -79,7 +79,11 @@ class ZfmEmulator:
         return terminal.path if terminal is not None else ""
 
     def start(self) -> None:
-        """Open the terminal and serve it. Raises ConfigurationError if ``link`` is something else's."""
+        """Open the terminal and serve it.
+
+        Raises ConfigurationError if ``link`` is something else's, WeightsError without the engine's weights.
+        """
+        self._matcher.warm_up()
         self._wake_out, self._wake_in = os.pipe()
         self._stopping.clear()
         try:
@@ -156,6 +160,7 @@ class ZfmEmulator:
     # The serving thread.
 
     def _serve(self) -> None:
+        quiet = 0
         while not self._stopping.is_set():
             if self._unplugging.is_set():
                 self._hang_up()
@@ -163,13 +168,15 @@ class ZfmEmulator:
                 self._unplugged.set()
             terminal = self._terminal
             watched = [self._wake_out] if terminal is None else [self._wake_out, terminal.master]
-            ready, _, _ = select.select(watched, [], [], _IDLE_S)
+            ready, _, _ = select.select(watched, [], [], _QUIET_S if self._reader.pending else _IDLE_S)
             if self._wake_out in ready:
                 os.read(self._wake_out, 4096)
             elif terminal is not None and ready:
+                quiet = 0
                 self._hear(terminal)
-            elif self._reader.pending:
-                self._reader.reset()
+            elif terminal is not None and self._reader.pending:
+                quiet += 1
+                self._look_past(terminal, last=quiet * _QUIET_S >= _IDLE_S)
         self._unplugged.set()
 
     def _hear(self, terminal: _Terminal) -> None:
@@ -183,6 +190,15 @@ class ZfmEmulator:
                 self._handle(terminal, packet)
         if self._skipped() and not self._reader.pending:
             self._send(terminal, [Packet(PacketKind.ACK, bytes([Confirmation.PACKET_ERROR]), self.chip.address)])
+
+    def _look_past(self, terminal: _Terminal, *, last: bool) -> None:
+        """Half a command from a program that died may stand before a whole one; too old, it is forgotten."""
+        packet = self._reader.take_past()
+        self._reader.skipped = 0
+        if packet is not None and packet.address == self.chip.address:
+            self._handle(terminal, packet)
+        elif last:
+            self._reader.reset()
 
     def _skipped(self) -> bool:
         skipped, self._reader.skipped = self._reader.skipped, 0

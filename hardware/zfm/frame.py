@@ -108,15 +108,21 @@ class PacketReader:
         return None
 
     def take_past(self) -> Packet | None:
-        """``take`` when the line went quiet: a header that promised more than came was none.
+        """``take`` when the line went quiet: a header that promised more than came may be none.
 
-        Noise that looks like a header would otherwise hold the true packet behind it back for ever.
+        Noise that looks like a header would otherwise hold the true packet behind it back for ever. What is not a
+        whole packet stays, in case the rest is only late.
         """
-        while self.pending:
-            self._skip(1)
-            packet = self.take()
+        start = 1
+        while (start := self._buffer.find(HEADER, start)) >= 0:
+            behind = PacketReader()
+            behind.feed(bytes(self._buffer[start:]))
+            packet = behind.take()
             if packet is not None:
+                self._buffer = behind._buffer
+                self.skipped += start + behind.skipped
                 return packet
+            start = len(self._buffer) - behind.pending + 1
         return None
 
     def _seek_header(self) -> bool:
