@@ -1,0 +1,187 @@
+"""The gallery ranks people, not references; revoked references and foreign formats never take part."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from matcher.gallery import Gallery, fuse_by_person, fuse_faces
+from matcher.ports import FaceEngine
+from models.biometrics import FingerPosition, Modality, Template, TemplateFormat
+from models.errors import ConfigurationError, InputError, TemplateError
+from tests.matcher.faces import NOW, direction, face_reference, finger_reference
+
+
+class LetterFingers:
+    """A finger engine whose templates are words; the score is the share of common letters. Prepares once."""
+
+    name = "letters"
+    format = TemplateFormat("letters", 1)
+
+    def __init__(self) -> None:
+        self.prepared: list[bytes] = []
+
+    def prepare(self, template: Template) -> frozenset[int]:
+        self.prepared.append(template.payload)
+        return frozenset(template.payload)
+
+    def compare_prepared(self, probe: frozenset[int], reference: frozenset[int]) -> float:
+        return len(probe & reference) / len(probe | reference)
+
+
+def word(text: str) -> Template:
+    return Template(LetterFingers.format, text.encode())
+
+
+@pytest.fixture
+def faces(sface: FaceEngine) -> Gallery:
+    """Two people: one around 0°, with references at 0°, 10° and 20°, another at 90°."""
+    gallery = Gallery(face_engine=sface, fusion="best")
+    gallery.replace(
+        [
+            face_reference("r1", "anna", direction(0)),
+            face_reference("r2", "anna", direction(10)),
+            face_reference("r3", "anna", direction(20)),
+            face_reference("r4", "bert", direction(90)),
+        ]
+    )
+    return gallery
+
+
+def test_each_person_appears_once_best_first_with_the_best_reference(faces: Gallery) -> None:
+    candidates = faces.identify_face([direction(21)])
+    assert [(item.person_id, item.reference_id) for item in candidates] == [("anna", "r3"), ("bert", "r4")]
+    assert candidates[0].score == pytest.approx(math.cos(math.radians(1)), abs=1e-6)
+    assert candidates[1].score == pytest.approx(math.cos(math.radians(69)), abs=1e-6)
+
+
+def test_the_mean_of_the_top_two_is_lower_than_the_best(sface: FaceEngine) -> None:
+    gallery = Gallery(face_engine=sface, fusion="mean_top")
+    gallery.replace([face_reference(f"r{at}", "anna", direction(at)) for at in (0, 10, 60)])
+    score = gallery.identify_face([direction(0)])[0].score
+    assert score == pytest.approx((1 + math.cos(math.radians(10))) / 2, abs=1e-6)
+
+
+def test_the_mean_of_the_top_two_of_one_reference_is_its_score() -> None:
+    people, fused = fuse_by_person([[0.1, 0.9, 0.5]], np.array([7, 3, 7]), fusion="mean_top")
+    assert people.tolist() == [3, 7]
+    assert fused == pytest.approx(np.array([[0.9, 0.3]]))
+
+
+def test_the_centroid_is_the_middle_of_a_persons_references(sface: FaceEngine) -> None:
+    gallery = Gallery(face_engine=sface)
+    gallery.replace([face_reference("r1", "anna", direction(0)), face_reference("r2", "anna", direction(20))])
+    assert gallery.identify_face([direction(10)])[0].score == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("fusion", ["best", "mean_top", "centroid"])
+def test_fusion_does_not_depend_on_the_order_of_references(fusion: str) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(40, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    owner, shuffled = rng.integers(0, 9, 40), rng.permutation(40)
+    people, scores = fuse_faces(rows[:5], rows, owner, fusion=fusion)  # type: ignore[arg-type]
+    again, same = fuse_faces(rows[:5], rows[shuffled], owner[shuffled], fusion=fusion)  # type: ignore[arg-type]
+    assert people.tolist() == again.tolist()
+    assert np.allclose(scores, same, atol=1e-6)
+
+
+def test_several_frames_of_a_visit_are_averaged(faces: Gallery) -> None:
+    one, other = (faces.identify_face([direction(angle)])[0].score for angle in (0, 80))
+    assert other < faces.identify_face([direction(0), direction(80)])[0].score < one
+
+
+def test_verifying_looks_at_the_claimed_person_only(faces: Gallery) -> None:
+    claimed = faces.verify_face("bert", [direction(0)])
+    assert claimed is not None
+    assert claimed.person_id == "bert"
+    assert claimed.score == pytest.approx(0.0, abs=1e-6)
+    assert faces.verify_face("nobody", [direction(0)]) is None
+
+
+def test_revoked_references_and_foreign_formats_take_no_part(sface: FaceEngine) -> None:
+    gallery = Gallery(face_engine=sface)
+    gallery.replace(
+        [
+            face_reference("r1", "anna", direction(0), revoked_at=NOW),
+            face_reference("r2", "bert", Template(TemplateFormat("other", 1), b"?")),
+            face_reference("r3", "carl", direction(50)),
+        ]
+    )
+    assert gallery.people() == {"carl"}
+    assert len(gallery) == 1
+    assert gallery.ignored == 2
+    assert [item.person_id for item in gallery.identify_face([direction(0)])] == ["carl"]
+    assert gallery.verify_face("anna", [direction(0)]) is None
+
+
+def test_an_empty_gallery_answers_with_nobody(sface: FaceEngine) -> None:
+    gallery = Gallery(face_engine=sface, finger_engine=LetterFingers())  # type: ignore[arg-type]
+    assert gallery.identify_face([direction(0)]) == ()
+    assert gallery.identify_finger(word("abc")) == ()
+    assert gallery.verify_finger("anna", word("abc")) is None
+    assert len(gallery) == 0
+
+
+def test_a_damaged_reference_leaves_the_old_gallery_standing(faces: Gallery) -> None:
+    with pytest.raises(TemplateError):
+        faces.replace([face_reference("r9", "carl", Template(direction(0).format, b"short"))])
+    assert faces.people() == {"anna", "bert"}
+
+
+def test_a_probe_of_another_format_or_none_is_refused(faces: Gallery) -> None:
+    with pytest.raises(TemplateError):
+        faces.identify_face([word("abc")])
+    with pytest.raises(InputError):
+        faces.identify_face([])
+    with pytest.raises(ConfigurationError):
+        faces.identify_finger(word("abc"))
+
+
+def test_an_unknown_fusion_is_a_configuration_error() -> None:
+    with pytest.raises(ConfigurationError, match="median"):
+        Gallery(fusion="median")  # type: ignore[arg-type]
+
+
+def test_fingers_are_prepared_once_and_ranked() -> None:
+    engine = LetterFingers()
+    gallery = Gallery(finger_engine=engine)  # type: ignore[arg-type]
+    gallery.replace(
+        [
+            finger_reference("f1", "anna", word("abcd")),
+            finger_reference("f2", "anna", word("wxyz"), position=FingerPosition.LEFT_INDEX),
+            finger_reference("f3", "bert", word("abxy")),
+        ]
+    )
+    assert engine.prepared == [b"abcd", b"wxyz", b"abxy"]
+    found = gallery.identify_finger(word("abcd"))
+    assert [(item.person_id, item.reference_id) for item in found] == [("anna", "f1"), ("bert", "f3")]
+    assert found[0].score == 1.0
+    assert len(engine.prepared) == 4
+    assert gallery.positions("anna") == (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
+    assert gallery.people(Modality.FINGER) == {"anna", "bert"}
+    assert gallery.people(Modality.FACE) == frozenset()
+
+
+def test_a_named_finger_is_compared_with_that_finger_only() -> None:
+    gallery = Gallery(finger_engine=LetterFingers())  # type: ignore[arg-type]
+    gallery.replace(
+        [
+            finger_reference("f1", "anna", word("abcd")),
+            finger_reference("f2", "anna", word("wxyz"), position=FingerPosition.LEFT_INDEX),
+        ]
+    )
+    named = gallery.verify_finger("anna", word("abcd"), position=FingerPosition.LEFT_INDEX)
+    assert named is not None
+    assert (named.reference_id, named.score) == ("f2", 0.0)
+    assert gallery.verify_finger("anna", word("abcd"), position=FingerPosition.LEFT_THUMB) is None
+
+
+def test_the_best_of_several_impressions_speaks() -> None:
+    gallery = Gallery(finger_engine=LetterFingers())  # type: ignore[arg-type]
+    gallery.replace([finger_reference("f1", "anna", word("abcd"))])
+    found = gallery.verify_finger("anna", [word("xyz"), word("abcd")])
+    assert found is not None
+    assert found.score == 1.0
