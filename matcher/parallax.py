@@ -1,0 +1,124 @@
+"""How the points of a face move against each other between two pictures. Owns the geometry; refuses any verdict.
+
+The eyes' and the mouth's corners lie nearly in a plane. Whatever that plane does before a camera (shift, turn, lean,
+come nearer) is, to within a few hundredths of the eyes' distance, one affine map of the picture. The map is fitted on
+those six points and taken away; what remains of the others is parallax. On a photograph nothing remains. On a head the
+nose, 0.43 eye distances before the plane, runs ahead of the turn by 0.43·sin(yaw), and the jaw behind it falls back.
+(Plane plus parallax: Irani and Anandan, 1998.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.biometrics import Float32Array, Float64Array
+
+PLANE = (36, 39, 42, 45, 48, 54)  # outer and inner corners of both eyes, corners of the mouth
+NOSE = (29, 30, 33)  # ridge, tip and base
+JAW = (1, 2, 3, 4, 12, 13, 14, 15)
+RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
+NOSE_HEIGHT = 0.43  # of an adult's nose tip over the plane, in eye distances
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """One face in one picture: the detector's five points (5, 2) and the 68 of the shape predictor, in pixels."""
+
+    five: Float32Array
+    many: Float32Array
+
+
+@dataclass(frozen=True, slots=True)
+class Parallax:
+    """What moved against the plane between two pictures, in eye distances; x grows towards the picture's right.
+
+    ``nose`` and ``jaw`` come from the 68 points, ``nose_again`` from the other detector's five, each (x, y).
+    ``narrowing`` is how much the plane's width shrank against its height (1: not at all), which a plane and a head do
+    alike when they turn. ``misfit`` is what the affine map leaves of the six points themselves.
+    """
+
+    nose: tuple[float, float]
+    nose_again: tuple[float, float]
+    jaw: tuple[float, float]
+    narrowing: float
+    misfit: float
+
+
+def eye_distance(points: Points) -> float:
+    """Pixels between the middles of the eyes, of the 68 points."""
+    return float(np.linalg.norm(points.many[LEFT_EYE].mean(axis=0) - points.many[RIGHT_EYE].mean(axis=0)))
+
+
+def center(points: Points) -> Float64Array:
+    """The middle of the six points of the plane, (2,) pixels."""
+    return np.asarray(points.many[list(PLANE)].mean(axis=0), dtype=np.float64)
+
+
+def asymmetry(points: Points) -> float:
+    """How far the nose tip is beside the middle of eyes and mouth, in eye distances: about 0 from the front."""
+    axes, scale = _axes(points)
+    middle = (points.five[:2].mean(axis=0) + points.five[3:].mean(axis=0)) / 2
+    return float(((points.five[2] - middle) @ axes)[0] / scale)
+
+
+def measure(reference: Points, current: Points) -> Parallax:
+    """The parallax of ``current`` against ``reference``, two pictures of one face."""
+    axes, scale = _axes(reference)
+    plane = list(PLANE)
+    back = _affine(current.many[plane], reference.many[plane])
+    rest = (_apply(back, current.many) - reference.many) @ axes / scale
+    corners = [0, 1, 3, 4]
+    again = _affine(current.five[corners], reference.five[corners])
+    tip = (_apply(again, current.five[2:3])[0] - reference.five[2]) @ axes / scale
+    nose, jaw = rest[list(NOSE)].mean(axis=0), rest[list(JAW)].mean(axis=0)
+    return Parallax(
+        nose=(float(nose[0]), float(nose[1])),
+        nose_again=(float(tip[0]), float(tip[1])),
+        jaw=(float(jaw[0]), float(jaw[1])),
+        narrowing=_narrowing(reference, current),
+        misfit=float(np.sqrt(np.square(rest[plane]).mean())),
+    )
+
+
+def mean_points(several: list[Points]) -> Points:
+    """The mean of pictures in which the face hardly moved, taken from the place where the last one saw it."""
+    last = several[-1]
+    moved = [(_shift(each.five, each, last), _shift(each.many, each, last)) for each in several]
+    five, many = (np.stack([pair[part] for pair in moved]).mean(axis=0) for part in (0, 1))
+    return Points(np.asarray(five, dtype=np.float32), np.asarray(many, dtype=np.float32))
+
+
+def _shift(points: Float32Array, seen: Points, wanted: Points) -> Float64Array:
+    """``points`` carried over by the affine map of the plane."""
+    plane = list(PLANE)
+    return _apply(_affine(seen.many[plane], wanted.many[plane]), points)
+
+
+def _narrowing(reference: Points, current: Points) -> float:
+    def ratio(points: Points) -> float:
+        eyes = points.many[LEFT_EYE].mean(axis=0) - points.many[RIGHT_EYE].mean(axis=0)
+        middle = (points.many[LEFT_EYE].mean(axis=0) + points.many[RIGHT_EYE].mean(axis=0)) / 2
+        mouth = points.many[[48, 54]].mean(axis=0) - middle
+        return float(np.linalg.norm(eyes) / max(float(np.linalg.norm(mouth)), 1e-6))
+
+    return ratio(current) / max(ratio(reference), 1e-6)
+
+
+def _axes(points: Points) -> tuple[Float64Array, float]:
+    """The face's own right-pointing and down-pointing axis in the picture, as columns, and the eye distance."""
+    eyes = (points.many[LEFT_EYE].mean(axis=0) - points.many[RIGHT_EYE].mean(axis=0)).astype(np.float64)
+    scale = max(float(np.linalg.norm(eyes)), 1e-6)
+    across = eyes / scale
+    return np.column_stack([across, np.array([-across[1], across[0]])]), scale
+
+
+def _affine(source: Float32Array, target: Float32Array) -> Float64Array:
+    """The (3, 2) map that takes ``source`` to ``target`` best, by least squares."""
+    rows = np.column_stack([source, np.ones(len(source))]).astype(np.float64)
+    return np.asarray(np.linalg.lstsq(rows, target.astype(np.float64), rcond=None)[0])
+
+
+def _apply(matrix: Float64Array, points: Float32Array) -> Float64Array:
+    return np.asarray(points.astype(np.float64) @ matrix[:2] + matrix[2])
