@@ -89,7 +89,7 @@ def forget_deleted(engine: Engine) -> None:
     A reader that is still open can hold the log back; what is left goes with the next checkpoint.
     """
     if engine.dialect.name == "sqlite" and sqlite_path(engine.url) is not None:
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with engine.execution_options(sqlite_begin="NONE").connect() as connection:  # inside a transaction it is locked
             connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")).all()
 
 
@@ -148,8 +148,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    kind: Literal["IMMEDIATE", "DEFERRED"] = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
-    connection.exec_driver_sql(f"BEGIN {kind}")
+    kind: Literal["IMMEDIATE", "DEFERRED", "NONE"] = connection.get_execution_options().get("sqlite_begin", "IMMEDIATE")
+    if kind != "NONE":
+        connection.exec_driver_sql(f"BEGIN {kind}")
 
 
 def _translate(context: ExceptionContext) -> None:
