@@ -40,6 +40,7 @@ class ScoreScale:
 # tens of times the rate. Fingers: FVC2002 DB1_B and DB3_B.
 SCALES: Mapping[str, ScoreScale] = {
     "sface": ScoreScale(0.50, ((1e-3, 0.46), (1e-4, 0.50), (1e-5, 0.56), (1e-6, 0.62)), near=0.06, apart=0.08),
+    "dlib": ScoreScale(0.945, ((1e-3, 0.945), (1e-4, 0.956), (1e-5, 0.966), (1e-6, 0.975)), near=0.008, apart=0.012),
     "minutiae": ScoreScale(0.15, ((1e-3, 0.13), (1e-4, 0.17), (1e-5, 0.21), (1e-6, 0.25)), near=0.03, apart=0.05),
 }
 
