@@ -1,0 +1,102 @@
+"""The event's one spelling: what goes in comes out, and there is no other way to write it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.attendance import (
+    AttendanceEvent,
+    CheckInOutcome,
+    EventType,
+    Evidence,
+    Method,
+    PresentationEvidence,
+    TimeQuality,
+    Witness,
+    WitnessVerdict,
+    canonical,
+    event_hash,
+    format_time,
+    parse_time,
+    sign_event,
+    uuid7,
+    verify_event,
+)
+from models.errors import InputError
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
+moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+names = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=12)
+shares = st.floats(0, 1)
+presentations = st.builds(
+    PresentationEvidence,
+    names,
+    st.sampled_from(WitnessVerdict),
+    st.dictionaries(names, st.floats(-1e6, 1e6), max_size=3),
+)
+evidence = st.builds(
+    Evidence, names, names, names, st.none() | shares, st.none() | shares, st.booleans(), st.none() | shares, names,
+    st.lists(presentations, max_size=2).map(tuple), st.booleans(),
+)  # fmt: skip
+events = st.builds(
+    AttendanceEvent,
+    event_id=st.uuids().map(str),
+    kiosk_id=names,
+    seq=st.integers(1, 2**53 - 1),
+    prev_hash=names,
+    captured_at=moments,
+    boot_id=names,
+    monotonic_ns=st.integers(0, 2**63),
+    time_quality=st.sampled_from(TimeQuality),
+    person_id=st.none() | names,
+    type=st.sampled_from(EventType),
+    outcome=st.none() | st.sampled_from(CheckInOutcome),
+    method=st.sampled_from(Method),
+    evidence=st.lists(evidence, max_size=2).map(tuple),
+    policy_version=names,
+    witness=st.none() | st.builds(Witness, names, names),
+    note_code=st.none() | names,
+    amends=st.none() | names,
+)
+
+
+@given(events)
+def test_a_signed_event_comes_back_and_verifies(event):
+    signed = sign_event(event, KEY)
+    assert verify_event(signed, KEY.public_key()).body() == event.body()
+    assert event_hash(signed.body) == signed.hash
+
+
+@given(moments)
+def test_a_moment_has_one_spelling(moment):
+    assert parse_time(format_time(moment)) == moment
+    assert format_time(moment.astimezone(timezone(timedelta(hours=8)))) == format_time(moment)
+
+
+@given(moments, moments)
+def test_ids_are_ordered_by_time_and_never_the_same(one, other):
+    assert uuid7(one) != uuid7(one)
+    if abs(one - other) > timedelta(milliseconds=1):
+        assert (uuid7(one) < uuid7(other)) == (one < other)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, object(), "\ud800"])
+def test_what_json_cannot_hold_is_refused(value):
+    with pytest.raises(InputError):
+        canonical({"a": value})
+
+
+@pytest.mark.parametrize("text", ["2026-03-02T01:00:00Z", "2026-03-02 01:00:00.000000Z", "", "x"])
+def test_other_spellings_of_a_time_are_refused(text):
+    with pytest.raises(ValueError, match=r"time data|unconverted"):
+        parse_time(text)
+
+
+def test_a_missing_field_is_named():
+    with pytest.raises(InputError, match="no field 'event_id'"):
+        AttendanceEvent.from_body({"witness": None})
