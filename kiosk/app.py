@@ -28,7 +28,6 @@ from kiosk.face_step import FaceStep
 from kiosk.finger_step import FingerStep
 from kiosk.journal import Ballast, Journal
 from kiosk.keys import KioskKeys, Pairing, load_pairing, make_state_dir
-from kiosk.live_presentation import draw_check
 from kiosk.pairing import PairingRefused, mark_revoked, open_site_key, pair
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
@@ -37,6 +36,7 @@ from kiosk.station import Station
 from kiosk.supervisor import Supervisor
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
+from matcher.presentation import PresentationChecks
 from models.errors import AccessDenied, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
@@ -72,6 +72,7 @@ class Kiosk:
         self.station: Station | None = None
         self.reporter: Reporter | None = None
         self.journal: Journal | None = None
+        self.roster: RosterStore | None = None
         self.sensor: SensorWorker | None = None
         self.camera: CameraReader | None = None
         self.ready = threading.Event()  # set once the station waits for people
@@ -185,7 +186,7 @@ class Kiosk:
                 clock=clock,
                 on_event=lambda result: self._told(reporter, result),
             )
-            self.journal, self.station, self.reporter = journal, station, reporter
+            self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
             self._supervisor = Supervisor([station, reporter])
             if self._stopping.is_set():
                 return 0
@@ -252,7 +253,7 @@ def face_step(config: KioskConfig, engine: Any, gallery: Gallery, camera: Camera
         frames=camera,
         face=config.face,
         timing=config.visit,
-        make_check=draw_check,
+        make_check=PresentationChecks(mirrored=config.camera.mirrored).draw,
         simulated=lambda: camera.info().simulated,
     )
 

@@ -147,7 +147,7 @@ class CheckIn:
     def _still_valid(self, visit: Visit, settled: Settled) -> Settled:
         """Whoever lost all references while standing here is not accepted with them."""
         newest = self.roster.current
-        if settled.outcome is not CheckInOutcome.ACCEPTED or newest.version == visit.roster.version:
+        if settled.outcome is not CheckInOutcome.ACCEPTED or newest is visit.roster:
             return settled
         person = newest.person(settled.person_id)
         if person is not None and person.active and not person.all_revoked:

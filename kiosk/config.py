@@ -40,7 +40,7 @@ class StationConfig:
 class CenterConfig:
     """Where events go. ``ca_file`` is the certificate authority of the center; empty means the system's."""
 
-    url: str = "http://127.0.0.1:8400"
+    url: str = "http://127.0.0.1:8420"
     ca_file: str = ""
     timeout_s: float = _limited(10.0, minimum=0.1, maximum=120)
     batch_events: int = _limited(50, minimum=1, maximum=200)
@@ -60,9 +60,10 @@ class DeviceConfig:
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig(DeviceConfig):
-    """Which camera."""
+    """Which camera. ``mirrored`` says that it hands out mirror pictures, as some webcams do."""
 
     driver: str = "opencv"
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

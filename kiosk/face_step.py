@@ -23,9 +23,10 @@ from matcher.decision import (
 )
 from matcher.gallery import Gallery
 from matcher.ports import DetectedFace, FaceEngine, Quality
+from matcher.presentation import PresentationCheck
 from matcher.quality import face_quality
 from models.attendance import Evidence, PresentationEvidence, WitnessVerdict
-from models.biometrics import Modality, Template, UInt8Array
+from models.biometrics import Modality, Template
 from models.errors import DeviceError, RetryReason
 from web.panel.facade import PanelHint, PanelStep
 
@@ -39,23 +40,6 @@ class FrameSource(Protocol):
 
     def read(self, *, after: int, timeout_s: float) -> Frame | None:
         """The newest frame after this number; None if none came in time. Raises DeviceError."""
-        ...
-
-
-class LivePresentation(Protocol):
-    """One presentation check of one visit, fed with frames until it has an answer."""
-
-    @property
-    def challenge(self) -> str:
-        """What the person is asked to do, a code of the panel."""
-        ...
-
-    def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
-        """See one frame."""
-        ...
-
-    def evidence(self) -> tuple[PresentationEvidence, ...]:
-        """Each witness's verdict so far."""
         ...
 
 
@@ -102,7 +86,7 @@ class FaceStep:
     frames: FrameSource
     face: FaceConfig
     timing: VisitConfig
-    make_check: Callable[[], LivePresentation]
+    make_check: Callable[[], PresentationCheck]
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
 
@@ -127,13 +111,13 @@ class FaceStep:
         visit.good_frame()
         presentation: tuple[PresentationEvidence, ...] = ()
         if visit.roster.policy.challenge_required:
-            presentation = self._challenged(visit, first)
-            verdicts = {item.verdict for item in presentation}
-            evidence = (self._evidence(visit, first, None, presentation),)
-            if WitnessVerdict.FAILED in verdicts:
-                return Found(Finding.ATTACK, evidence=evidence)
-            if WitnessVerdict.PASSED not in verdicts:
-                return Found(Finding.UNDECIDED, evidence=evidence)
+            check = self.make_check()
+            self._challenged(visit, first, check)
+            presentation = check.evidence()
+            if check.verdict() is not WitnessVerdict.PASSED:
+                failed = check.verdict() is WitnessVerdict.FAILED
+                evidence = (self._evidence(visit, first, None, presentation),)
+                return Found(Finding.ATTACK if failed else Finding.UNDECIDED, evidence=evidence)
         return self._compared(visit, first, presentation)
 
     def _good_look(self, visit: Visit) -> Look | Finding:
@@ -163,12 +147,11 @@ class FaceStep:
         with visit.timed("detect"):
             return look(self.engine, frame)
 
-    def _challenged(self, visit: Visit, first: Look) -> tuple[PresentationEvidence, ...]:
-        """Ask for the challenge and watch one and the same head until every witness knows, or time is up.
+    def _challenged(self, visit: Visit, first: Look, check: PresentationCheck) -> None:
+        """Ask for the challenge and watch one and the same head until the witnesses know, or time is up.
 
         A head that jumps or vanishes leaves the check undecided: somebody else may have stepped in.
         """
-        check = self.make_check()
         visit.screen.show(PanelStep.CHALLENGE, challenge=check.challenge, tries_left=visit.tries_left)
         deadline = visit.clock.seconds() + self.timing.challenge_timeout_s
         before, seen_s = first.face, visit.clock.seconds()
@@ -178,17 +161,23 @@ class FaceStep:
                 continue
             if seen.face is None:
                 if visit.clock.seconds() - seen_s > self.timing.absent_after_s:
-                    break
+                    return
                 continue
             if before is not None and not same_place(before, seen.face):
-                break
+                return
             before, seen_s = seen.face, visit.clock.seconds()
             with visit.timed("presentation"):
                 check.observe(seen.frame.pixels, seen.face, seen.frame.monotonic_ns / 1e9)
-                evidence = check.evidence()
-            if all(item.verdict is not WitnessVerdict.UNDECIDED for item in evidence):
-                return evidence
-        return check.evidence()
+                known = check.verdict() is not WitnessVerdict.UNDECIDED or check.spent()
+            if known:
+                return
+            hint = check.hint()
+            visit.screen.show(
+                PanelStep.CHALLENGE,
+                challenge=check.challenge,
+                hint=hint.value if hint else None,
+                tries_left=visit.tries_left,
+            )
 
     def _compared(self, visit: Visit, first: Look, presentation: tuple[PresentationEvidence, ...]) -> Found:
         """Compare; a clear match needs one frame, everything else several frames of this visit, averaged."""

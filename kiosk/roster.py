@@ -172,10 +172,12 @@ class RosterStore:
         """Check a downloaded document, keep it sealed, use it. Raises SignatureInvalid, GalleryStale, InputError."""
         document = self._checked(wire, at_least=self.current.version)
         roster = open_roster(document, self._vault)
-        if roster.version != self.current.version:
-            row = GalleryRow(
-                site_id=self._site_id, version=roster.version, document=json.dumps(wire), received_at=received_at
-            )
+        content = json.dumps(wire)
+        with reading(self._engine) as session:
+            held = session.get(GalleryRow, self._site_id)
+            same = held is not None and held.document == content
+        if not same:
+            row = GalleryRow(site_id=self._site_id, version=roster.version, document=content, received_at=received_at)
             with writing(self._engine) as session:
                 session.merge(row)
             forget_deleted(self._engine)

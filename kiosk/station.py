@@ -64,7 +64,7 @@ class Station(threading.Thread):
         self._config = config
         self._roster = roster
         self._gallery = gallery
-        self._gallery_version = -1
+        self._in_gallery: Roster | None = None
         self._engine = engine
         self._camera = camera
         self._screen = screen
@@ -152,9 +152,9 @@ class Station(threading.Thread):
     def _fresh(self) -> Roster:
         """The newest roster; the gallery is rebuilt here, in the thread that owns the engines."""
         roster = self._roster.current
-        if roster.version != self._gallery_version:
+        if roster is not self._in_gallery:
             self._gallery.replace(roster.references())
-            self._gallery_version = roster.version
+            self._in_gallery = roster
         return roster
 
     def _wait_for_somebody(self) -> Request | Look | None:
