@@ -83,24 +83,25 @@ class HeadTurn:
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """See one frame; after a verdict, or when the challenge is spent, nothing changes any more."""
+        if self._verdict is WitnessVerdict.UNDECIDED and not self.spent:
+            self.observe_points(Points(face.landmarks, self._points.locate(pixels, face)), t_s)
+
+    def observe_points(self, seen: Points, t_s: float) -> None:
+        """``observe`` for a face whose points are known."""
         if self._verdict is not WitnessVerdict.UNDECIDED or self.spent:
             return
         if self._began_s is None:
             self._began_s = t_s
         if t_s - self._began_s > self._limits.latest_s:
             self._spend()
-            return
-        seen = Points(face.landmarks, self._points.locate(pixels, face))
-        if eye_distance(seen) < self._limits.smallest_eye_px:
+        elif eye_distance(seen) < self._limits.smallest_eye_px:
             self._hint = TurnHint.LOOK_HERE
-            return
-        self.observe_points(seen, t_s)
+        elif self._last is None or t_s > self._last[1]:
+            self._frames += 1
+            self._compare(seen, t_s)
 
-    def observe_points(self, seen: Points, t_s: float) -> None:
-        """``observe`` for a face whose points are known."""
-        if self._last is not None and t_s <= self._last[1]:
-            return
-        self._frames += 1
+    def _compare(self, seen: Points, t_s: float) -> None:
+        """Add to the face at rest, or judge against it."""
         if not self._follows(seen, t_s):
             self._forget()
         self._last = (seen, t_s)
@@ -170,10 +171,9 @@ class HeadTurn:
         right_way = self._turned_as_solid(moved, self._sign)
         self._turned = self._turned + 1 if right_way or wrong_way else 0
         self._flat = self._flat + 1 if self._turned_as_plane(moved) else 0
-        reaction_s = t_s - (self._began_s if self._began_s is not None else t_s)
-        if right_way and self._reaction_s is None:
-            self._reaction_s = reaction_s
-            if reaction_s < limits.earliest_s:
+        if right_way and self._reaction_s is None and self._began_s is not None:
+            self._reaction_s = t_s - self._began_s
+            if self._reaction_s < limits.earliest_s:
                 self._spend()
                 return
         if self._flat >= limits.plane_frames:

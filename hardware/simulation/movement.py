@@ -132,7 +132,11 @@ class Movement:
     def told(self, turn: Turn) -> Movement:
         """The same visitor, who will now turn; who ignores what is asked, or cannot, does not."""
         deaf = self.behaviour in {Behaviour.IGNORE, Behaviour.PHOTO_STILL, Behaviour.LOOK_AWAY}
-        return self if deaf else replace(self, turns=(*self.turns, turn))
+        if deaf:
+            return self
+        if self.behaviour.is_photo:  # who wants a sheet to look turned turns it far and holds it there
+            turn = replace(turn, reaches_deg=turn.reaches_deg * 1.3, hold_s=turn.hold_s + 0.4)
+        return replace(self, turns=(*self.turns, turn))
 
     def leaving(self, t_s: float) -> Movement:
         """The same visitor, who walks out of the picture from ``t_s`` on."""
