@@ -5,20 +5,26 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import click
+import numpy as np
 
 from hardware.drivers import SENSORS, open_sensor
-from hardware.simulation.glass import FolderGlass, NamedImpression, RotatingGlass
+from hardware.simulation.fingers import SimulatedFinger
+from hardware.simulation.glass import FolderGlass, Glass, NamedImpression, RotatingGlass
+from hardware.simulation.scene import Scene, SceneGlass, Visitor
+from hardware.simulation.script import ScenePlayer, read_script
 from hardware.simulation.zfm_emulator import ZfmEmulator
+from models.biometrics import Float32Array, UInt8Array
 
 _GENERATED_SEED = 1
 _GENERATED_IMPRESSIONS = 8
 _LOOK_S = 0.1
+_SCRIPT_VISITORS = 9
 
 
 @click.group()
@@ -50,6 +56,7 @@ def info(port: str, driver: str, baud: int, password: int) -> None:
 
 @sensor.command()
 @click.option("--fingers", type=click.Path(path_type=Path), help="A folder of pictures named <finger>_<impression>.*.")
+@click.option("--script", type=click.Path(path_type=Path), help="A scene script that lays fingers and breaks things.")
 @click.option("--link", type=click.Path(path_type=Path), help="A symbolic link to make to the terminal.")
 @click.option("--capacity", default=1000, show_default=True, help="How many templates the library holds.")
 @click.option("--password", default=0, help="A password that the module asks for, a number.")
@@ -57,10 +64,22 @@ def info(port: str, driver: str, baud: int, password: int) -> None:
 @click.option("--throttle", is_flag=True, help="Answer no faster than a line of that speed would.")
 @click.pass_obj
 def simulate(
-    rooms: Any, *, fingers: Path | None, link: Path | None, capacity: int, password: int, baud: int, throttle: bool
+    rooms: Any,
+    *,
+    fingers: Path | None,
+    script: Path | None,
+    link: Path | None,
+    capacity: int,
+    password: int,
+    baud: int,
+    throttle: bool,
 ) -> None:
     """Be a ZFM-20 sensor at a pseudo-terminal until Ctrl-C, with fingers laid on its glass in turn."""
-    glass = FolderGlass(fingers) if fingers is not None else generated_glass()
+    if fingers is not None and script is not None:
+        raise click.UsageError("--fingers and --script cannot both say what lies on the glass.")
+    scene = Scene() if script is not None else None
+    glass = _glass(fingers, scene)
+    player = play(scene, script) if scene is not None and script is not None else None
     engine = rooms.load_engine("minutiae")
     with (
         _until_stopped(),
@@ -69,13 +88,14 @@ def simulate(
         ) as emulator,
     ):
         click.echo(f"A simulated sensor answers at {emulator.port}; Ctrl-C ends it.")
-        _announce(glass)
+        if scene is not None:
+            for name, fault in emulator.faults().items():
+                scene.break_with("sensor", name, fault)
+        _announce(glass, until=lambda: player is not None and player.finished)
 
 
 def generated_glass(seed: int = _GENERATED_SEED) -> RotatingGlass:
     """Impressions of one finger that the project grows itself."""
-    from hardware.simulation.fingers import SimulatedFinger
-
     finger = SimulatedFinger(seed)
     return RotatingGlass(
         [
@@ -85,16 +105,49 @@ def generated_glass(seed: int = _GENERATED_SEED) -> RotatingGlass:
     )
 
 
-def _announce(glass: RotatingGlass) -> None:
-    """Print what lies on the glass whenever that changes; never returns by itself."""
-    before: NamedImpression | None = None
-    click.echo("on the glass: nothing")
-    while True:
-        now = glass.now()
-        if now is not before:
-            click.echo(f"on the glass: {now.name if now is not None else 'nothing'}")
+def play(scene: Scene, script: Path) -> ScenePlayer:
+    """Play a script's fingers and faults; its visitors are visitor_1 to visitor_9, whom no camera sees here.
+
+    Raises ConfigurationError naming what is wrong with the script.
+    """
+    visitors = {
+        f"visitor_{number}": Visitor.make(f"visitor_{number}", [_nobody()], finger_seed=number)
+        for number in range(1, _SCRIPT_VISITORS + 1)
+    }
+    return ScenePlayer(
+        scene, read_script(script), visitors, on_error=lambda error: click.echo(f"script: {error}", err=True)
+    )
+
+
+def _glass(fingers: Path | None, scene: Scene | None) -> Glass:
+    if scene is not None:
+        return SceneGlass(scene)
+    return FolderGlass(fingers) if fingers is not None else generated_glass()
+
+
+def _nobody() -> tuple[UInt8Array, Float32Array]:
+    """A gray picture in the place of a portrait: a script may send visitors to a camera that is not simulated here."""
+    marks = np.array([[80, 90], [120, 90], [100, 115], [85, 135], [115, 135]], np.float32)
+    return np.full((200, 200, 3), 128, np.uint8), marks
+
+
+def _announce(glass: Glass, *, until: Callable[[], bool]) -> None:
+    """Print what lies on the glass whenever that changes."""
+    before = "nothing"
+    click.echo(f"on the glass: {before}")
+    while not until():
+        now = _on(glass)
+        if now != before:
+            click.echo(f"on the glass: {now}")
             before = now
         time.sleep(_LOOK_S)
+
+
+def _on(glass: Glass) -> str:
+    if isinstance(glass, RotatingGlass):
+        named = glass.now()
+        return "nothing" if named is None else named.name
+    return "nothing" if glass.impression() is None else "a finger"
 
 
 @contextlib.contextmanager

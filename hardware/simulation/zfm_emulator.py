@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import random
 import select
-import termios
 import threading
-import tty
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +18,7 @@ import structlog
 
 from hardware.simulation.finger_matcher import FingerEngine, FingerMatcher
 from hardware.simulation.glass import Glass
+from hardware.simulation.terminal import Terminal, make_link, remove_link
 from hardware.simulation.zfm_chip import Reply, ZfmChip
 from hardware.zfm.codes import BAUD_MULTIPLES, BAUD_STEP, Confirmation
 from hardware.zfm.frame import DEFAULT_ADDRESS, Packet, PacketKind, PacketReader, encode, split
@@ -29,6 +29,8 @@ _IDLE_S = 0.5  # half a command older than this is forgotten
 _QUIET_S = 0.1  # and after this a whole one is looked for behind it
 _STUCK_S = 1.0  # a UART drops what nobody reads, a terminal holds it back: give up after this
 _MOST_NOISE_BYTES = 1 << 20
+_SCRIPT_NOISE_BYTES = 64
+_SETTLE_S = 0.5
 
 
 class ZfmEmulator:
@@ -57,13 +59,13 @@ class ZfmEmulator:
         self.link = link
         self._throttle = baud_throttle
         self._strict_baud = strict_baud
-        self._terminal: _Terminal | None = None
+        self._terminal: Terminal | None = None
         self._reader = PacketReader()
         self._thread: threading.Thread | None = None
         self._wake_out, self._wake_in = -1, -1
         self._stopping = threading.Event()
-        self._unplugging = threading.Event()
-        self._unplugged = threading.Event()
+        self._plug_wanted = False
+        self._settled = threading.Condition()
         self._accepting: tuple[Reply, bytearray] | None = None
         self._silent = False
         self._noise: tuple[int, int] = (0, 0)  # bytes before an answer, answers left
@@ -87,10 +89,11 @@ class ZfmEmulator:
         self._wake_out, self._wake_in = os.pipe()
         self._stopping.clear()
         try:
-            self.plug()
+            self._plug_in()
         except BaseException:
             self._close_wakers()
             raise
+        self._plug_wanted = True
         self._thread = threading.Thread(target=self._serve, name="simulated-sensor", daemon=True)
         self._thread.start()
 
@@ -116,28 +119,11 @@ class ZfmEmulator:
 
     def unplug(self) -> None:
         """Pull the cable: the terminal is gone, and the link with it."""
-        if self._terminal is None:
-            return
-        self._unplugged.clear()
-        self._unplugging.set()
-        self._wake()
-        self._unplugged.wait()
+        self._want_plugged(False)
 
     def plug(self) -> None:
         """Put the cable back: a new terminal under the same link; what was in memory is lost, flash stays."""
-        if self._terminal is not None:
-            return
-        terminal = _Terminal()
-        try:
-            _make_link(self.link, terminal.path)
-        except BaseException:
-            terminal.close()
-            raise
-        self.chip.power_cycle()
-        self._reader.reset()
-        self._accepting = None
-        self._terminal = terminal
-        self._wake()
+        self._want_plugged(True)
 
     def silence(self, on: bool = True) -> None:
         """Listen, and answer nothing."""
@@ -157,15 +143,35 @@ class ZfmEmulator:
         """Send the next ``answers`` packets with a wrong checksum."""
         self._corrupt_checksum = answers
 
+    def faults(self) -> dict[str, Callable[[], None]]:
+        """Every fault and its remedy by name, for a scene's script."""
+        return {
+            "unplug": self.unplug,
+            "plug": self.plug,
+            "silence": self.silence,
+            "speak": lambda: self.silence(False),
+            "noise": lambda: self.noise(_SCRIPT_NOISE_BYTES),
+            "corrupt_length": self.corrupt_length,
+            "corrupt_checksum": self.corrupt_checksum,
+        }
+
+    def _want_plugged(self, wanted: bool) -> None:
+        """Let the serving thread do it, and wait until it did.
+
+        Not for ever: a scene's script may ask while it holds what the serving thread waits for, or be that thread.
+        """
+        with self._settled:
+            self._plug_wanted = wanted
+            self._wake()
+            if threading.current_thread() is not self._thread and self._thread is not None:
+                self._settled.wait_for(lambda: (self._terminal is not None) is wanted, _SETTLE_S)
+
     # The serving thread.
 
     def _serve(self) -> None:
         quiet = 0
         while not self._stopping.is_set():
-            if self._unplugging.is_set():
-                self._hang_up()
-                self._unplugging.clear()
-                self._unplugged.set()
+            self._settle()
             terminal = self._terminal
             watched = [self._wake_out] if terminal is None else [self._wake_out, terminal.master]
             ready, _, _ = select.select(watched, [], [], _QUIET_S if self._reader.pending else _IDLE_S)
@@ -177,9 +183,31 @@ class ZfmEmulator:
             elif terminal is not None and self._reader.pending:
                 quiet += 1
                 self._look_past(terminal, last=quiet * _QUIET_S >= _IDLE_S)
-        self._unplugged.set()
 
-    def _hear(self, terminal: _Terminal) -> None:
+    def _settle(self) -> None:
+        """Bring the cable into the state that is wanted."""
+        if (self._terminal is not None) is self._plug_wanted:
+            return
+        try:
+            self._plug_in() if self._plug_wanted else self._hang_up()
+        except ConfigurationError as error:  # somebody took the link's place meanwhile; it is tried again
+            _log.error("simulated_sensor_not_plugged", reason=str(error))
+        with self._settled:
+            self._settled.notify_all()
+
+    def _plug_in(self) -> None:
+        terminal = Terminal()
+        try:
+            make_link(self.link, terminal.path)
+        except BaseException:
+            terminal.close()
+            raise
+        self.chip.power_cycle()
+        self._reader.reset()
+        self._accepting = None
+        self._terminal = terminal
+
+    def _hear(self, terminal: Terminal) -> None:
         chunk = terminal.read()
         if self._strict_baud and terminal.baud() != self.chip.baud:
             return
@@ -191,7 +219,7 @@ class ZfmEmulator:
         if self._skipped() and not self._reader.pending:
             self._send(terminal, [Packet(PacketKind.ACK, bytes([Confirmation.PACKET_ERROR]), self.chip.address)])
 
-    def _look_past(self, terminal: _Terminal, *, last: bool) -> None:
+    def _look_past(self, terminal: Terminal, *, last: bool) -> None:
         """Half a command from a program that died may stand before a whole one; too old, it is forgotten."""
         packet = self._reader.take_past()
         self._reader.skipped = 0
@@ -204,7 +232,7 @@ class ZfmEmulator:
         skipped, self._reader.skipped = self._reader.skipped, 0
         return skipped > 0
 
-    def _handle(self, terminal: _Terminal, packet: Packet) -> None:
+    def _handle(self, terminal: Terminal, packet: Packet) -> None:
         if self._accepting is not None and packet.kind in (PacketKind.DATA, PacketKind.END):
             self._accept(packet)
         elif packet.kind is PacketKind.COMMAND:
@@ -238,7 +266,7 @@ class ZfmEmulator:
             if reply.accept is not None:
                 reply.accept(bytes(content))
 
-    def _send(self, terminal: _Terminal, packets: list[Packet], *, afterwards: bytes = b"") -> None:
+    def _send(self, terminal: Terminal, packets: list[Packet], *, afterwards: bytes = b"") -> None:
         if self._silent:
             return
         count, answers = self._noise
@@ -247,7 +275,7 @@ class ZfmEmulator:
             if not self._put(terminal, self._random.randbytes(count)):
                 return
         for packet in packets:
-            if not self._put(terminal, self._spoil(encode(packet))):
+            if not self._put(terminal, self._spoil(encode(packet)), transfer=packet.kind is not PacketKind.ACK):
                 return
         self._put(terminal, afterwards)
 
@@ -261,23 +289,29 @@ class ZfmEmulator:
             spoilt[-1] ^= 0x55
         return bytes(spoilt)
 
-    def _put(self, terminal: _Terminal, content: bytes) -> bool:
+    def _put(self, terminal: Terminal, content: bytes, *, transfer: bool = False) -> bool:
         """Send; False if the cable was pulled, the simulation ends or nobody reads."""
         if self._throttle and self._stopping.wait(len(content) * 10 / self.chip.baud):
             return False
         while content:
-            if self._stopping.is_set() or self._unplugging.is_set():
+            if self._stopping.is_set() or not self._plug_wanted:
                 return False
-            _, writable, _ = select.select([], [terminal.master], [], _STUCK_S)
+            heard, writable, _ = select.select([terminal.master], [terminal.master], [], _STUCK_S)
+            if heard and transfer:  # a new program does not want the rest of what an old one asked for
+                terminal.drop_unread()
+                return False
+            if not heard and not writable:
+                return False
             if not writable:
-                return False
+                self._stopping.wait(_STUCK_S / 100)
+                continue
             content = content[terminal.write(content) :]
         return True
 
     def _hang_up(self) -> None:
         terminal, self._terminal = self._terminal, None
         if terminal is not None:
-            _remove_link(self.link, terminal.path)
+            remove_link(self.link, terminal.path)
             terminal.close()
 
     def _wake(self) -> None:
@@ -290,43 +324,6 @@ class ZfmEmulator:
         self._wake_out, self._wake_in = -1, -1
 
 
-class _Terminal:
-    """A pseudo-terminal in raw mode. Keeps the far side open too, or reads would fail between two clients."""
-
-    def __init__(self) -> None:
-        self.master, self._far = os.openpty()
-        tty.setraw(self._far)
-        os.set_blocking(self.master, False)
-        self.path = os.ttyname(self._far)
-
-    def read(self) -> bytes:
-        try:
-            return os.read(self.master, 4096)
-        except BlockingIOError:
-            return b""
-
-    def write(self, content: bytes) -> int:
-        try:
-            return os.write(self.master, content)
-        except BlockingIOError:
-            return 0
-
-    def baud(self) -> int:
-        """The speed that the client set on its side."""
-        return _BAUD_OF_CONSTANT.get(termios.tcgetattr(self._far)[5], 0)
-
-    def close(self) -> None:
-        os.close(self.master)
-        os.close(self._far)
-
-
-_BAUD_OF_CONSTANT = {
-    getattr(termios, f"B{multiple * BAUD_STEP}"): multiple * BAUD_STEP
-    for multiple in BAUD_MULTIPLES
-    if hasattr(termios, f"B{multiple * BAUD_STEP}")
-}
-
-
 def _check(capacity: int, password: int, baud: int) -> None:
     if not 1 <= capacity <= 1024:
         raise ConfigurationError(f"A sensor keeps 1 to 1024 templates, not {capacity}.")
@@ -334,23 +331,3 @@ def _check(capacity: int, password: int, baud: int) -> None:
         raise ConfigurationError("A sensor's password is a number of 32 bits.")
     if baud % BAUD_STEP or baud // BAUD_STEP not in BAUD_MULTIPLES:
         raise ConfigurationError(f"A speed of {baud} baud does not exist; 9600 times 1 to 12 does.")
-
-
-def _make_link(link: Path | None, target: str) -> None:
-    if link is None:
-        return
-    try:
-        if link.is_symlink():  # left behind by a simulation that was killed
-            link.unlink()
-        link.symlink_to(target)
-    except FileExistsError as error:
-        raise ConfigurationError(f"{link} exists and is no link, so it is not replaced.") from error
-    except OSError as error:
-        raise ConfigurationError(f"The link {link} cannot be made there.") from error
-
-
-def _remove_link(link: Path | None, target: str) -> None:
-    if link is None or not link.is_symlink():
-        return
-    if str(link.readlink()) == target:  # another simulation may have taken the name over
-        link.unlink()

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -14,12 +16,32 @@ from sensor_parts import Prints
 
 from hardware.drivers.zfm_sensor import ZfmSensor
 from hardware.simulation.zfm_emulator import ZfmEmulator
+from muster import main
 
+Run = Callable[..., "Answered"]
 MUSTER = (sys.executable, str(Path(__file__).parents[2] / "muster.py"))
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MUSTER, *arguments], capture_output=True, text=True, timeout=30, check=False)
+@dataclass(frozen=True)
+class Answered:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line as the program runs it, without the second that a new process takes."""
+
+    def call(*arguments: str) -> Answered:
+        monkeypatch.setattr(sys, "argv", ["muster", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        code = ended.value.code
+        assert code is None or isinstance(code, int)
+        return Answered(code or 0, *capsys.readouterr())
+
+    return call
 
 
 def test_a_simulated_sensor_runs_until_it_is_interrupted(tmp_path: Path, prints: Prints) -> None:
@@ -47,14 +69,14 @@ def test_a_simulated_sensor_runs_until_it_is_interrupted(tmp_path: Path, prints:
     assert not link.is_symlink()
 
 
-def test_info_says_what_answers_at_a_port(emulator: ZfmEmulator) -> None:
+def test_info_says_what_answers_at_a_port(run: Run, emulator: ZfmEmulator) -> None:
     answered = run("sensor", "info", "--port", emulator.port)
     assert answered.returncode == 0
     assert "simulated sensor, driver zfm, 0 of 1000 templates in use" in answered.stdout
 
 
 @pytest.mark.parametrize("kind", ["missing", "file", "null", "folder"])
-def test_what_is_no_sensor_gets_one_sentence(kind: str, tmp_path: Path) -> None:
+def test_what_is_no_sensor_gets_one_sentence(run: Run, kind: str, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_text("no port")
     ports = {"missing": "/dev/ttyNONE", "file": str(plain), "null": "/dev/null", "folder": str(tmp_path)}
@@ -65,7 +87,7 @@ def test_what_is_no_sensor_gets_one_sentence(kind: str, tmp_path: Path) -> None:
     assert ports[kind] in answered.stderr
 
 
-def test_a_busy_port_and_a_deaf_one_get_one_sentence(emulator: ZfmEmulator) -> None:
+def test_a_busy_port_and_a_deaf_one_get_one_sentence(run: Run, emulator: ZfmEmulator) -> None:
     with ZfmSensor(emulator.port):
         answered = run("sensor", "info", "--port", emulator.port)
     assert (answered.returncode, answered.stderr) == (1, f"muster: Another program holds the port {emulator.port}.\n")
@@ -79,7 +101,38 @@ def test_a_busy_port_and_a_deaf_one_get_one_sentence(emulator: ZfmEmulator) -> N
     assert answered.stderr.count("\n") == 1
 
 
-def test_a_folder_without_fingers_gets_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_fingers_gets_one_sentence(run: Run, tmp_path: Path) -> None:
     answered = run("sensor", "simulate", "--fingers", str(tmp_path))
     assert answered.returncode == 2
     assert answered.stderr.startswith(f"muster: {tmp_path} holds no picture")
+
+
+def test_a_script_lays_fingers_and_breaks_the_sensor(run: Run, tmp_path: Path) -> None:
+    script = tmp_path / "scene.toml"
+    script.write_text(
+        """
+        [[step]]
+        at_s = 0.0
+        do = "lay_finger"
+        visitor = "visitor_1"
+        finger = "right_index"
+        [[step]]
+        at_s = 0.3
+        do = "fault"
+        device = "sensor"
+        name = "unplug"
+        [[step]]
+        at_s = 0.6
+        do = "fault"
+        device = "sensor"
+        name = "melt"
+        """
+    )
+    link = tmp_path / "sensor"
+    answered = run("sensor", "simulate", "--script", str(script), "--link", str(link))
+    assert answered.returncode == 0
+    assert answered.stdout.endswith("on the glass: nothing\non the glass: a finger\n")
+    assert "There is no fault 'melt'" in answered.stderr
+    assert not link.is_symlink()
+    script.write_text("[[step]]\nat_s = 0\ndo = 'lay_fingers'")
+    assert run("sensor", "simulate", "--script", str(script)).returncode == 2

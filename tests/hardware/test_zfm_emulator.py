@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from pyfingerprint.pyfingerprint import PyFingerprint
 from sensor_parts import Prints
 
 from hardware.drivers.serial_port import SerialTransport
@@ -21,7 +22,7 @@ from hardware.simulation.zfm_chip import ZfmChip
 from hardware.simulation.zfm_emulator import ZfmEmulator
 from hardware.zfm.codes import Command, Confirmation
 from hardware.zfm.frame import Packet, PacketKind, PacketReader, encode
-from models.errors import ConfigurationError, DeviceProtocolError, ImageError, InputError, WeightsError
+from models.errors import ConfigurationError, DeviceProtocolError, DeviceUnplugged, ImageError, InputError, WeightsError
 
 
 def ask(emulator: ZfmEmulator, sent: bytes) -> Packet | None:
@@ -119,8 +120,27 @@ def test_a_client_that_stops_reading_does_not_stop_the_sensor(
         sensor.capture()
         assert sensor._link is not None
         sensor._link.command(Command.UPLOAD_IMAGE)  # and then nothing is read
-    with ZfmSensor(emulator.port) as sensor:
-        assert sensor.count() == 0
+    client = PyFingerprint(emulator.port, 57_600, 0xFFFFFFFF, 0)
+    assert client.verifyPassword()  # with nothing of the old picture in the way
+
+
+def test_a_fault_may_be_asked_for_by_the_thread_that_serves(glass: HandGlass, finger_engine: Any) -> None:
+    """A scene's script breaks the sensor while the sensor looks at the scene."""
+
+    class PullingGlass:
+        def impression(self) -> None:
+            emulator.faults()["unplug"]()
+
+    with ZfmEmulator(PullingGlass(), finger_engine) as emulator:
+        sensor = ZfmSensor(emulator.port)
+        sensor.open()
+        with pytest.raises(DeviceUnplugged):
+            sensor.capture()
+        sensor.close()
+        assert emulator.port == ""
+        emulator.plug()
+        with ZfmSensor(emulator.port) as again:
+            assert again.count() == 0
 
 
 def test_flash_outlives_a_pulled_cable_and_memory_does_not(
