@@ -120,7 +120,7 @@ def _step(row: Mapping[str, Any], number: int) -> Step:
 
 def _check_words(options: Mapping[str, Any], where: str) -> None:
     known: dict[str, list[str]] = {
-        "behaviour": [*Behaviour],
+        "behaviour": [item.value for item in Behaviour],
         "condition": list(CONDITIONS),
         "kind": list(TURN_DIRECTIONS),
     }
