@@ -28,8 +28,8 @@ class FaceLimits:
     yaw_degrees: float = 28.0
     pitch_degrees: float = 28.0
     roll_degrees: float = 25.0
-    sharpness: float = 0.08
-    good_sharpness: float = 0.20
+    sharpness: float = 0.06
+    good_sharpness: float = 0.14
     darkest_mean: float = 40.0
     brightest_mean: float = 215.0
     contrast: float = 12.0  # standard deviation of gray levels
@@ -99,11 +99,13 @@ def estimate_pose(landmarks: Float32Array) -> Pose:
 
 
 def sharpness(gray: UInt8Array) -> float:
-    """Energy of the Laplacian against the contrast it comes from; independent of the exposure's strength."""
-    smooth = cv2.GaussianBlur(gray, (3, 3), 0.8).astype(np.float32)
-    edges = cv2.Laplacian(smooth, cv2.CV_32F)[8:-8, 8:-8]
-    spread = float(smooth[8:-8, 8:-8].std())
-    return float(edges.std()) / max(spread, 4.0)
+    """Energy of the second differences against the contrast they come from, in the direction that has less of it.
+
+    Independent of the exposure's strength; the weaker direction shows the blur of a movement.
+    """
+    smooth = cv2.GaussianBlur(gray, (3, 3), 0.8).astype(np.float32)[8:-8, 8:-8]
+    across, down = (float(np.diff(smooth, 2, axis=axis).std()) for axis in (1, 0))
+    return float(np.sqrt(2.0)) * min(across, down) / max(float(smooth.std()), 4.0)
 
 
 def finger_quality(
