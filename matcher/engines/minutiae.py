@@ -32,8 +32,8 @@ _PRIOR_MINUTIAE: Final = 4.0  # keeps a few minutiae of a small overlap from loo
 _SAME_FINGER: Final = 0.155  # least score at which impressions are united: about one impostor in 100,000
 
 # (FMR, threshold), pooled over FVC2002 and FVC2004 DB1_B and DB3_B: 40 fingers, every impression against every one of
-# another finger, 11,520 impostor comparisons. Each threshold is the higher one of whole pictures and of pictures cropped
-# to a kiosk sensor's 256x288 pixels (whole pictures alone: 0.105 and 0.121).
+# another finger, 11,520 impostor comparisons of pictures cropped to a kiosk sensor's 256x288 pixels (of whole pictures
+# the thresholds are 0.105 and 0.121). The second rests on a single false match and on the tail below.
 MEASURED_FMR: Final[tuple[tuple[float, float], ...]] = ((1e-3, 0.115), (1e-4, 0.133))
 # Beyond what that many comparisons can show: an exponential tail fitted to the 115 highest impostor scores. The
 # comparisons share fingers, so this is a guide and no measurement.
