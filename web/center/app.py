@@ -25,6 +25,7 @@ from web.center.console.menu import CONSOLE
 from web.center.console.pages import error_page, install_pages
 from web.center.console.session import chosen_language
 from web.center.context import EXTENSION, Center
+from web.center.drafts import DRAFTS, Drafts
 from web.center.keys import center_key, session_key
 from web.center.lane import LoadEngine, MatcherLane
 from web.center.settings import CenterSettings
@@ -33,6 +34,7 @@ from web.shared.errors import install_errors
 from web.shared.guard import install_guard
 from web.shared.i18n import install_languages
 from web.shared.skin import install_skin
+from web.shared.uploads import MemoryRequest
 
 API = "/api/v1"
 TRANSLATIONS = Path(__file__).parent / "translations"
@@ -59,6 +61,7 @@ def create_center(
         lane=MatcherLane(load_engine),
     )
     app = Flask(__name__)
+    app.request_class = MemoryRequest
     app.extensions[EXTENSION] = center
     app.config.update(
         SECRET_KEY=session_key(folder),
@@ -116,6 +119,8 @@ def _install_console(app: Flask, center: Center) -> None:
     limiter.limit(center.settings.api_limit)(api)
     _limit(app, limiter, "api.open_", center.settings.pairing_limit)
     _limit(app, limiter, "account.sign_in", center.settings.sign_in_limit)
+    _limit(app, limiter, "kiosks.approve", center.settings.sign_in_limit)
+    app.extensions[DRAFTS] = Drafts()
 
     @app.get("/")
     def index() -> ResponseReturnValue:

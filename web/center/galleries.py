@@ -7,17 +7,19 @@ never sent twice.
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from enrollment.repository import person_of, sealed_references, wrapped_key_of
 from models.attendance import format_time
 from models.people import shown_name
-from models.store.center import GalleryVersionRow, PersonKeyRow, PersonRow, ReferenceRow, SiteRow
-from models.text import encode_bytes
+from models.store.center import GalleryVersionRow, PersonRow, SiteRow
 from models.wire import sign_document
 from web.center.context import Center
+from web.center.sites import policy_of
 
 
 def gallery_version(session: Session, site_id: str) -> int:
@@ -26,57 +28,38 @@ def gallery_version(session: Session, site_id: str) -> int:
     return row.version if row else 0
 
 
-def gallery_changed(center: Center, session: Session, site_id: str) -> None:
-    """Note, in the transaction of the change itself, that a site's kiosks must fetch their gallery again."""
-    row = session.get(GalleryVersionRow, site_id)
-    if row is None:
-        session.add(GalleryVersionRow(site_id=site_id, version=1, changed_at=center.clock()))
-    else:
-        row.version += 1
-        row.changed_at = center.clock()
+def gallery_tag(center: Center, session: Session, site_id: str) -> str:
+    """Changes with the version, and at the site's midnight: then a term may have ended."""
+    return f"{site_id}.{gallery_version(session, site_id)}.{_site_day(center, session, site_id)}"
 
 
 def gallery_document(center: Center, session: Session, site_id: str) -> dict[str, Any]:
     """The signed gallery of a site: policy, people and their sealed references, revoked ones included."""
     site = session.get_one(SiteRow, site_id)
     people = session.scalars(select(PersonRow).where(PersonRow.site_id == site_id).order_by(PersonRow.person_id)).all()
+    today = _site_day(center, session, site_id)
     document = {
         "site_id": site_id,
         "version": gallery_version(session, site_id),
         "issued_at": format_time(center.clock()),
         "policy": json.loads(site.policy_json),
-        "people": [_person(session, person) for person in people],
+        "people": [_person(session, person, today) for person in people],
     }
     return sign_document(document, center.key)
 
 
-def _person(session: Session, person: PersonRow) -> dict[str, Any]:
-    key = session.get(PersonKeyRow, person.person_id)
-    rows = session.scalars(
-        select(ReferenceRow).where(ReferenceRow.person_id == person.person_id).order_by(ReferenceRow.reference_id)
-    )
+def _site_day(center: Center, session: Session, site_id: str) -> date:
+    return policy_of(session.get_one(SiteRow, site_id)).local_day(center.clock())
+
+
+def _person(session: Session, person: PersonRow, today: date) -> dict[str, Any]:
+    key = wrapped_key_of(session, person.person_id)
     return {
         "person_id": person.person_id,
         "number": person.number,
         "shown_name": shown_name(person.name),
         "level": person.level,
-        "active": person.active,
-        "wrapped_key": key
-        and {"key_id": key.key_id, "nonce": encode_bytes(key.nonce), "ciphertext": encode_bytes(key.ciphertext)},
-        "references": [_reference(row) for row in rows],
-    }
-
-
-def _reference(row: ReferenceRow) -> dict[str, Any]:
-    return {
-        "reference_id": row.reference_id,
-        "modality": row.modality,
-        "position": row.position,
-        "format": row.format,
-        "quality": row.quality,
-        "enrolled_at": format_time(row.enrolled_at),
-        "revoked_at": row.revoked_at and format_time(row.revoked_at),
-        "nonce": encode_bytes(row.nonce),
-        "ciphertext": encode_bytes(row.ciphertext),
-        "source": row.source,
+        "active": person_of(person).under_supervision(today),
+        "wrapped_key": key.to_json() if key else None,
+        "references": [sealed.to_json() for sealed in sealed_references(session, person.person_id)],
     }

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from enrollment.repository import bump_gallery
 from enrollment.vault import SiteKey
 from models.attendance import format_time, uuid7
 from models.errors import InputError
@@ -24,7 +25,6 @@ from models.text import decode_bytes
 from models.wire import decode_key, encode_key, pairing_code, seal_to
 from web.center.api.schemas import PairingOpened, PairingRequest, PairingState, SealedMessage
 from web.center.context import Center
-from web.center.galleries import gallery_changed
 from web.center.keys import site_key_path
 from web.shared.errors import ApiError
 
@@ -113,7 +113,7 @@ def approve_pairing(center: Center, session: Session, digits: str, *, site_id: s
     )
     session.add(kiosk)
     row.status, row.kiosk_id = "approved", kiosk.kiosk_id
-    gallery_changed(center, session, site_id)
+    bump_gallery(session, site_id, center.clock())
     return kiosk.kiosk_id
 
 

@@ -7,12 +7,12 @@ import re
 
 from sqlalchemy.orm import Session
 
+from enrollment.repository import bump_gallery
 from enrollment.vault import SiteKey
 from models.errors import InputError
 from models.store.center import SiteRow
 from models.supervision import SitePolicy
 from web.center.context import Center
-from web.center.galleries import gallery_changed
 from web.center.keys import site_key_path
 
 _SITE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -32,7 +32,7 @@ def add_site(center: Center, session: Session, site_id: str, name: str, policy: 
         )
     )
     session.flush()
-    gallery_changed(center, session, site_id)
+    bump_gallery(session, site_id, center.clock())
 
 
 def change_site(center: Center, session: Session, site_id: str, *, name: str, policy: SitePolicy) -> None:
@@ -43,7 +43,7 @@ def change_site(center: Center, session: Session, site_id: str, *, name: str, po
     if policy != policy_of(row) and policy.version == row.policy_version:
         raise InputError("A changed policy needs a new version.", code="policy_version_same")
     row.name, row.policy_json, row.policy_version = _name(name), json.dumps(policy.to_json()), policy.version
-    gallery_changed(center, session, site_id)
+    bump_gallery(session, site_id, center.clock())
 
 
 def policy_of(row: SiteRow) -> SitePolicy:

@@ -28,7 +28,7 @@ from web.center.api.schemas import (
     PairingRequest,
 )
 from web.center.context import the_center
-from web.center.galleries import gallery_document, gallery_version
+from web.center.galleries import gallery_document, gallery_tag
 from web.center.pairing import open_pairing, pairing_state
 from web.center.version import version
 from web.shared.errors import ApiError
@@ -72,7 +72,7 @@ def gallery() -> ResponseReturnValue:
     center = the_center()
     caller = signed_kiosk(center)
     with center.reading() as session:
-        etag = f"{caller.site_id}.{gallery_version(session, caller.site_id)}"
+        etag = gallery_tag(center, session, caller.site_id)
         if request.if_none_match.contains(etag):
             response = make_response("", 304)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 
 from web.center.access import Act, may
 from web.center.console.session import signed_in
-from web.center.console.texts import TEXTS
+from web.center.console.texts import ACTS, DONE, MISSING_REASONS, TEXTS
 from web.shared import words
 
 _MENU = (
@@ -44,6 +44,7 @@ def install_pages(app: Flask) -> None:
     environment.filters |= {
         "moment": moment,
         "day": day,
+        "last_day": last_day,
         "fingerprint": lambda text: " ".join(text[i : i + 4] for i in range(0, len(text), 4)),
     }
     environment.globals |= {
@@ -51,6 +52,9 @@ def install_pages(app: Flask) -> None:
         "word": words.word,
         "finger_name": words.finger_name,
         "text_of": text_of,
+        "done_text": lambda code: words.word(DONE, code),
+        "ACTS": ACTS,
+        "MISSING_REASONS": MISSING_REASONS,
         "Act": Act,
         "with_query": with_query,
     }
@@ -94,3 +98,8 @@ def with_query(**changes: object) -> str:
     """The current query with some values changed; None takes one out."""
     values: dict[str, object] = {**request.args.to_dict(), **changes}
     return "?" + urlencode({name: value for name, value in values.items() if value not in (None, "")})
+
+
+def last_day(end: datetime) -> str:
+    """The last whole day before ``end``, which is local to the center: what a form calls it."""
+    return (end - timedelta(seconds=1)).date().isoformat()

@@ -24,7 +24,6 @@ TEXTS = {
     "site_unknown": _("There is no such site."),
     "site_name_invalid": _("A site needs a name."),
     "person_unknown": _("There is no such person."),
-    "person_erased": _("This person's record was erased."),
     "person_moves_site": _(
         "A person with stored templates cannot change the site here; withdraw the enrollment first."
     ),
@@ -41,6 +40,16 @@ TEXTS = {
     "configuration_invalid": _("A value of the policy cannot be meant. Check times, numbers and the time zone."),
     "draft_gone": _("This enrollment took too long and was discarded. Start again."),
     "enrollment_incomplete": _("The enrollment is not complete yet."),
+    "sample_taken": _("Taken."),
+    "enough": _("There are enough of these already."),
+    "sample_repeated": _("This picture was taken already; another one is needed."),
+    "faces_differ": _("This does not look like the same person as before."),
+    "finger_repeated": _("This finger is there already, under another name."),
+    "finger_unknown": _("Say which finger it is."),
+    "dpi_invalid": _("The resolution is 100 to 2000 dots per inch."),
+    "key_changed": _("The person was enrolled by somebody else meanwhile. Start again."),
+    "site_id_invalid": _("The code is 1 to 32 small letters, digits and hyphens."),
+    "site_taken": _("This code belongs to a site already."),
     "notice_missing": _("Record first that the person was told."),
     "duplicate_open": _("Look at the similar records first, then confirm that this is another person."),
     "image_invalid": _("This picture cannot be used."),
@@ -72,4 +81,33 @@ DONE = {
     "site_added": _("The site was entered."),
     "site_changed": _("The site was changed."),
     "account_changed": _("The account was changed."),
+}
+
+MISSING_REASONS = {
+    "fingers_unusable": _("Fingers are worn or injured"),
+    "fingers_declined": _("Prefers not to give a finger"),
+    "face_unusable": _("Face cannot be used"),
+    "face_declined": _("Prefers not to give a face"),
+    "no_sensor": _("No sensor here; to be completed at the kiosk"),
+}
+
+ACTS = {
+    "overview": _("Saw the overview"),
+    "people_read": _("Read the list of people"),
+    "person_read": _("Read a person's record"),
+    "person_write": _("Entered or changed a person"),
+    "person_enroll": _("Opened an enrollment"),
+    "person_enrolled": _("Enrolled a person"),
+    "enrollment_withdrawn": _("Withdrew an enrollment"),
+    "reference_revoked": _("Withdrew a reference"),
+    "person_erased": _("Erased a person"),
+    "log_read": _("Read the attendance log"),
+    "log_export": _("Exported the attendance log"),
+    "event_read": _("Read an event"),
+    "kiosks_write": _("Changed a kiosk"),
+    "sites_write": _("Changed a site"),
+    "staff_write": _("Changed an account"),
+    "audit_read": _("Read the reading log"),
+    "signed_in": _("Signed in"),
+    "sign_in_failed": _("Sign-in refused"),
 }
