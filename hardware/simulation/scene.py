@@ -22,7 +22,7 @@ from models.biometrics import Float32Array, UInt8Array
 from models.errors import ConfigurationError
 
 _VIEWS = {
-    Behaviour.BLURRED: View(blur_px=4.5),
+    Behaviour.BLURRED: View(blur_px=9.0),
     Behaviour.TOO_DARK: View(light=0.16, noise=4.0),
     Behaviour.TOO_BRIGHT: View(light=2.6),
 }
