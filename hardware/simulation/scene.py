@@ -22,7 +22,7 @@ from models.biometrics import Float32Array, UInt8Array
 from models.errors import ConfigurationError
 
 _VIEWS = {
-    Behaviour.BLURRED: View(blur_px=9.0),
+    Behaviour.BLURRED: View(blur_px=6.5, noise=1.0),
     Behaviour.TOO_DARK: View(light=0.16, noise=4.0),
     Behaviour.TOO_BRIGHT: View(light=2.6),
 }
