@@ -56,6 +56,8 @@ class FingerMatcher:
     def __init__(self, engine: FingerEngine) -> None:
         self._engine = engine
         self._prepared = lru_cache(maxsize=2048)(self._prepare)
+        # A picture laid on again is not extracted again: a module is quick, also when this machine is busy.
+        self._extracted = lru_cache(maxsize=64)(self._extract)
 
     def warm_up(self) -> None:
         """Let the engine load what it needs now, so that what is missing is told here and the first finger is quick."""
@@ -67,6 +69,10 @@ class FingerMatcher:
             return Confirmation.FEW_POINTS
         if ridge_coherence(seen) < _LEAST_COHERENCE:
             return Confirmation.MESSY
+        return self._extracted(seen.tobytes())
+
+    def _extract(self, picture: bytes) -> bytes | Confirmation:
+        seen = np.frombuffer(picture, np.uint8).reshape(IMAGE_HEIGHT, IMAGE_WIDTH)
         template = self._engine.extract(seen, dpi=IMAGE_DPI)
         if len(self._engine.minutiae(template).xy) < _FEWEST_MINUTIAE:
             return Confirmation.FEW_POINTS

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -322,6 +324,41 @@ def test_a_child_that_dies_by_itself_is_an_error_and_not_a_hang(emulator: ZfmEmu
         os.kill(sensor._child.pid, signal.SIGKILL)
         with pytest.raises(DeviceProtocolError):
             sensor.count()
+
+
+def test_a_child_in_a_read_without_end_goes_when_its_parent_dies(emulator: ZfmEmulator) -> None:
+    emulator.silence()
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from hardware.drivers.pyfingerprint_sensor import PyFingerprintSensor as Sensor\n"
+            "from hardware.drivers import killable_child as k; start = k.KillableChild.__init__\n"
+            "k.KillableChild.__init__ = lambda c, *a: (start(c, *a), print(c.pid, flush=True))[0]\n"
+            "Sensor(sys.argv[1], timeout_s=60).open()",
+            emulator.port,
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert parent.stdout is not None
+    child = Path("/proc") / parent.stdout.readline().strip()
+    assert child.exists()
+    parent.kill()
+    parent.communicate()
+    deadline = time.monotonic() + 10
+    while runs(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not runs(child)
+
+
+def runs(process: Path) -> bool:
+    """Whether a process is there and is no mere entry that nobody has collected yet."""
+    try:
+        return (process / "stat").read_text().split()[2] != "Z"
+    except OSError:
+        return False
 
 
 def test_what_is_no_sensor_is_named(driver: str, tmp_path: Path) -> None:
