@@ -34,6 +34,7 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"}
 PHOTOGRAPHS_OF_A_PERSON = 8
 GALLERY_PHOTOGRAPHS = 4
 REFERENCES = 3
+FEW_PHOTOGRAPHS = 50  # up to which starting worker processes takes longer than it saves
 FMRS = ("1e-2", "1e-3", "1e-4")
 FPIRS = ("1e-2", "1e-3")
 
@@ -218,7 +219,7 @@ def _acquire_all(files: Sequence[Path], engine: str, processes: int, progress: P
         if progress:
             progress(len(acquired), len(files))
 
-    if processes == 1 or len(files) < 50:
+    if processes == 1 or len(files) <= FEW_PHOTOGRAPHS:
         loaded = load_engine(engine)
         for file in files:
             take(acquire(file, loaded))
