@@ -22,7 +22,7 @@ COMMANDS = {
     "center": ("web.center.commands:center", "The correction center's service and its database."),
     "enroll": ("enrollment.commands:enroll", "Enroll a person from pictures at the center."),
     "ledger": ("models.commands:ledger", "Export and verify the attendance ledger."),
-    "demo": ("kiosk.demo:demo", "A center and a kiosk with simulated hardware and scripted visitors."),
+    "demo": ("kiosk.demonstration.command:demo", "A center and a kiosk with simulated hardware and scripted visitors."),
 }
 
 

@@ -17,7 +17,7 @@ from models.errors import TemplateError
 
 # The engine's similarity that each security level asks for; level 3 is a module's default. Measured on pictures of
 # 256x288 pixels: different generated fingers reach 0.155 at most (570 pairs), different real ones 0.082 (1,440 pairs).
-SECURITY_THRESHOLDS = (0.12, 0.15, 0.18, 0.23, 0.30)
+SECURITY_THRESHOLDS = (0.14, 0.17, 0.20, 0.25, 0.32)
 _FEWEST_MINUTIAE = 12
 _BLOCK_PX = 16
 _LEAST_CONTRAST = 14.0  # gray levels of standard deviation within a block that a ridge pattern has

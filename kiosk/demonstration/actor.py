@@ -56,16 +56,16 @@ class Actor:
 
     def _obey(self, visit: PlannedVisit, deadline_s: float) -> PanelResult | None:
         state: PanelState | None = None
-        heard: str | None = None
+        heard: tuple[str, int] | None = None  # a challenge of one try; each is spoken once
         while self.clock() < deadline_s:
             state = self.facade.wait(state.version if state else -1, 0.5)
             if state.step == PanelStep.RESULT and state.result is not None:
                 return state.result
-            if state.step == PanelStep.CHALLENGE and state.challenge not in (None, heard):
-                heard = state.challenge
-                self.scene.challenge(str(heard))
-            elif state.step != PanelStep.CHALLENGE:
-                heard = None
+            if state.step == PanelStep.CHALLENGE and state.challenge is not None:
+                spoken = (state.challenge, state.tries_left)
+                if spoken != heard:
+                    heard = spoken
+                    self.scene.challenge(state.challenge)
             if state.step == PanelStep.FINGER and visit.lays is not None:
                 self._touch(state.hint, self.fingers[visit.lays])
         return None

@@ -1,0 +1,163 @@
+"""The visitors of the demonstration and their enrollment. Owns how a made-up person is enrolled with simulated devices.
+
+Enrollment goes the real way: frames of the camera and impressions of the sensor into an ``EnrollmentSession``, sealed
+references into the center's store. Faces are public-domain portraits, fingers are generated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from uuid import uuid4
+
+from enrollment.notice import MissingReason, Notice
+from enrollment.repository import open_everyone, save_enrollment, wrapped_key_of
+from enrollment.session import EnrollmentSession
+from enrollment.vault import SiteKey, Vault
+from hardware.ports import Camera, FingerSensor
+from hardware.simulation.fingers import SimulatedFinger
+from hardware.simulation.scene import Scene, Visitor
+from kiosk.demonstration.center import SITE_ID, DemoCenter
+from kiosk.demonstration.visits import PEOPLE, Enrolled
+from matcher import weights
+from matcher.gallery import Gallery
+from matcher.pictures import read_rgb
+from matcher.ports import FaceEngine, FingerEngine
+from models.attendance import utc_now
+from models.biometrics import BiometricSample, FingerPosition, Modality
+from models.errors import MusterError
+from web.center.keys import site_key_path
+
+PORTRAITS = {
+    "visitor_1": ("portrait_visitor_1a", "portrait_visitor_1c", "portrait_visitor_1b"),
+    "visitor_2": ("portrait_visitor_2",),
+    "visitor_3": ("portrait_visitor_3",),
+}
+ENROLLED_PORTRAITS = {"visitor_1": (0, 1), "visitor_2": (0,)}  # visitor_1 comes back with a picture of another day
+POSITIONS = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
+_FACES, _IMPRESSIONS, _MOST_TRIES = 3, 3, 40
+_BETWEEN_FRAMES = 5
+
+
+def make_visitors(engine: FaceEngine) -> dict[str, Visitor]:
+    """The visitors by label; raises WeightsError if their portraits were not fetched."""
+    return {
+        label: Visitor.make(label, [_portrait(engine, name) for name in names], finger_seed=number)
+        for number, (label, names) in enumerate(PORTRAITS.items(), start=1)
+    }
+
+
+def _portrait(engine: FaceEngine, name: str):  # type: ignore[no-untyped-def]
+    pixels = read_rgb(weights.path(name))
+    faces = engine.detect(pixels)
+    if not faces:
+        raise MusterError(f"No face was found in {name}.")
+    return pixels, faces[0].landmarks
+
+
+@dataclass(slots=True)
+class Fingers:
+    """The enrolled people's fingers, and a stranger's. Each position of a person is another finger."""
+
+    made: dict[tuple[int, FingerPosition], SimulatedFinger] = field(default_factory=dict)
+
+    def of(self, person: Enrolled, position: FingerPosition) -> SimulatedFinger:
+        """One finger of a person."""
+        key = (person.finger_seed, position)
+        if key not in self.made:
+            self.made[key] = SimulatedFinger(person.finger_seed * 100 + int(position))
+        return self.made[key]
+
+    def stranger(self) -> SimulatedFinger:
+        """A finger that nobody enrolled."""
+        return SimulatedFinger(990_001)
+
+
+@dataclass(slots=True)
+class EnrollmentDesk:
+    """Enrolls the cast, one person after the other."""
+
+    center: DemoCenter
+    scene: Scene
+    camera: Camera
+    sensor: FingerSensor
+    face_engine: FaceEngine
+    finger_engine: FingerEngine
+    visitors: dict[str, Visitor]
+    fingers: Fingers
+    _frames: int = -1
+
+    def enroll_all(self, told: Callable[[str], None]) -> None:
+        """Everyone of the cast. Raises MusterError if somebody cannot be enrolled."""
+        for person in PEOPLE:
+            told(f"Enrolling number {person.number} ...")
+            self._enroll(person)
+
+    def _enroll(self, person: Enrolled) -> None:
+        person_id = str(uuid4())
+        self.center.add_person(person_id, person.number, person.name)
+        session = self._session(person_id)
+        if person.visitor is not None:
+            self._faces(session, person.visitor)
+        for position in POSITIONS:
+            self._impressions(session, person, position)
+        reason = MissingReason(person.fingers_only_reason) if person.fingers_only_reason else None
+        notice = Notice("demo-notice-1", "zh_CN", utc_now(), "demo-staff")
+        enrollment = session.complete(notice, missing_reason=reason)
+        with self.center.writing() as rows:
+            save_enrollment(rows, enrollment)
+
+    def _session(self, person_id: str) -> EnrollmentSession:
+        folder = self.center.center.settings.keys_folder()
+
+        def vault_of(site_id: str) -> Vault:
+            return Vault(SiteKey.load(site_key_path(folder, site_id)))
+
+        everyone = Gallery(face_engine=self.face_engine, finger_engine=self.finger_engine)
+        with self.center.center.reading() as rows:
+            everyone.replace(open_everyone(rows, vault_of))
+            wrapped = wrapped_key_of(rows, person_id)
+        return EnrollmentSession(
+            person_id,
+            face_engine=self.face_engine,
+            finger_engine=self.finger_engine,
+            everyone=everyone,
+            vault=vault_of(SITE_ID),
+            wrapped=wrapped,
+        )
+
+    def _faces(self, session: EnrollmentSession, label: str) -> None:
+        taken, hint = 0, ""
+        portraits: Iterator[int] = cycle(ENROLLED_PORTRAITS[label])
+        for _ in range(_MOST_TRIES):
+            self.scene.show(self.visitors[label], "stand", portrait=next(portraits))
+            frame = self.camera.read(after=self._frames + _BETWEEN_FRAMES, timeout_s=5.0)
+            self._frames = frame.sequence
+            verdict = session.add_face(BiometricSample(Modality.FACE, frame.pixels, frame.captured_at, "demo"))
+            taken, hint = taken + verdict.accepted, str(verdict.hint)
+            if taken == _FACES:
+                self.scene.leave()
+                return
+        raise MusterError(f"The visitor {label} could not be enrolled: {hint}.")
+
+    def _impressions(self, session: EnrollmentSession, person: Enrolled, position: FingerPosition) -> None:
+        """Three impressions; the sensor's own template is made of two of them, as its RegModel wants it."""
+        taken, hint = 0, ""
+        for _ in range(_MOST_TRIES):
+            self.scene.lay_finger(self.fingers.of(person, position))
+            if not self.sensor.capture(timeout_s=2.0):
+                raise MusterError("The simulated sensor saw no finger.")
+            pixels = self.sensor.image()
+            self.sensor.convert(1 + taken % 2)
+            own = None
+            if taken == 1:
+                self.sensor.combine()
+                own = self.sensor.read_characteristics(1)
+            self.scene.lift_finger()
+            sample = BiometricSample(Modality.FINGER, pixels, utc_now(), "demo", 500)
+            verdict = session.add_finger(sample, position, own)
+            taken, hint = taken + verdict.accepted, str(verdict.hint)
+            if taken == _IMPRESSIONS:
+                return
+        raise MusterError(f"A finger of number {person.number} could not be enrolled: {hint}.")
