@@ -250,9 +250,12 @@ def sign_event(event: AttendanceEvent, key: Ed25519PrivateKey) -> SignedEvent:
     return SignedEvent(body, sha256_hex(content), key.sign(content).hex())
 
 
-def verify_event(signed: SignedEvent, key: Ed25519PublicKey) -> AttendanceEvent:
-    """The event, if hash and signature hold. Raises SignatureInvalid or InputError."""
-    content = canonical(signed.body)
+def verify_event(signed: SignedEvent, key: Ed25519PublicKey, *, content: bytes | None = None) -> AttendanceEvent:
+    """The event, if hash and signature hold. Raises SignatureInvalid or InputError.
+
+    ``content`` is the canonical body, for a caller who has made it already.
+    """
+    content = canonical(signed.body) if content is None else content
     if sha256_hex(content) != signed.hash:
         raise SignatureInvalid("The event's hash is not the hash of its content.", code="event_hash_mismatch")
     try:

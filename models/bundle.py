@@ -187,25 +187,23 @@ class _Check:
         found = _leaf_of(record)
         if found is not None and found != expected:
             raise self._misplaced(number, found, record)
-        signed, received_at, path = self._read(number, line, record)
-        body = canonical(signed.body)
+        signed, body, received_at, path = self._read(number, line, record)
         leaf = event_leaf(body, signed.hash, signed.signature, received_at=received_at)
         self._descend(number, signed, path)
         if self._open.pop()[0] != leaf:
             raise self._not_logged(number, signed)
-        self._own_merits(number, signed, received_at)
+        self._own_merits(number, signed, body, received_at)
         self._grown.append(leaf)
         self.records += 1
 
-    def _read(self, number: int, line: bytes, record: Any) -> tuple[SignedEvent, str, list[str]]:
+    def _read(self, number: int, line: bytes, record: Any) -> tuple[SignedEvent, bytes, str, list[str]]:
         try:
             if set(record) != {"event", "leaf", "path", "received_at"}:
                 raise InputError("other fields")
             signed, received_at, path = SignedEvent.from_wire(record["event"]), record["received_at"], record["path"]
             parse_time(received_at)
-            rebuilt = record_line(
-                self.records, canonical(signed.body), signed.hash, signed.signature, received_at=received_at, path=path
-            )
+            body = canonical(signed.body)
+            rebuilt = record_line(self.records, body, signed.hash, signed.signature, received_at=received_at, path=path)
         except (InputError, TypeError, ValueError) as error:
             raise self._wrong(
                 Fault.ALTERED, "The record was altered: it cannot be read.", number, record=self.records, within=record
@@ -213,7 +211,7 @@ class _Check:
         if rebuilt != line:
             sentence = "The record was altered: it is not written as Muster writes it."
             raise self._wrong(Fault.ALTERED, sentence, number, record=self.records, within=record)
-        return signed, received_at, path
+        return signed, body, received_at, path
 
     def _descend(self, number: int, signed: SignedEvent, path: list[str]) -> None:
         """Open the tree from the last known root down to this leaf with the record's own nodes."""
@@ -232,7 +230,7 @@ class _Check:
                 number, signed, "The record was altered: its place in the hash tree is not its own."
             ) from error
 
-    def _own_merits(self, number: int, signed: SignedEvent, received_at: str) -> None:
+    def _own_merits(self, number: int, signed: SignedEvent, body: bytes, received_at: str) -> None:
         """What holds of a logged record by itself: the kiosk's signature, its validity, its chain."""
         record = {"event": signed.wire()}
         kiosk = self._kiosks.get(str(signed.body.get("kiosk_id")))
@@ -241,7 +239,7 @@ class _Check:
                 Fault.FORGED, "No kiosk of this name was paired.", number, record=self.records, within=record
             )
         try:
-            event = verify_event(signed, kiosk.key)
+            event = verify_event(signed, kiosk.key, content=body)
         except MusterError as error:
             raise self._wrong(Fault.FORGED, str(error), number, record=self.records, within=record) from error
         if received_at < kiosk.valid_from or (kiosk.valid_until is not None and received_at > kiosk.valid_until):

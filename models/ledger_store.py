@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import func, select, text
+from sqlalchemy import Row, Table, func, insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from models import merkle
@@ -32,7 +32,11 @@ from models.ledger import FIRST_HEAD, TreeHead, event_leaf, registry_bytes, sign
 from models.store.center import EventRow, KioskRow, RegistryRow, TreeHeadRow, TreeNodeRow
 from models.wire import decode_key, encode_key
 
+_EVENTS, _NODES = cast(Table, EventRow.__table__), cast(Table, TreeNodeRow.__table__)
 _LOCK = 0x4C454447  # PostgreSQL advisory lock of the log's writers
+
+
+_LAST_LEAF = select(func.max(_NODES.c.position)).where(_NODES.c.level == 0)
 
 
 class IngestStatus(StrEnum):
@@ -72,48 +76,54 @@ def ingest_event(
     signed = SignedEvent.from_wire(wire)
     _lock(session)
     kiosk = _kiosk_of(session, signed, kiosk_id)
-    event = verify_event(signed, decode_key(kiosk.signing_key))
-    known = session.scalar(select(EventRow).where(EventRow.event_id == event.event_id))
+    body = canonical(signed.body)
+    event = verify_event(signed, decode_key(kiosk.signing_key), content=body)
+    known = _known(session, event.event_id)
     if known is not None:
         return _duplicate(known, signed)
-    _check_chain(session, event, signed)
-    leaf_index = append_event(session, signed, received_at)
+    _check_chain(session, event)
+    leaf_index = _append(session, event, signed, body=body, received_at=received_at)
     return Ingested(IngestStatus.STORED, event.event_id, leaf_index, received_at)
 
 
 def append_event(session: Session, signed: SignedEvent, received_at: datetime) -> int:
     """Append a verified event and return its leaf index. The rules are ``ingest_event``'s."""
     _lock(session)
-    event, body = signed.event, canonical(signed.body)
+    return _append(session, signed.event, signed, body=canonical(signed.body), received_at=received_at)
+
+
+def _append(
+    session: Session, event: AttendanceEvent, signed: SignedEvent, *, body: bytes, received_at: datetime
+) -> int:
     leaf_index = log_size(session)
     leaf = event_leaf(body, signed.hash, signed.signature, received_at=format_time(received_at))
-    session.add(
-        EventRow(
-            leaf_index=leaf_index,
-            event_id=event.event_id,
-            kiosk_id=event.kiosk_id,
-            seq=event.seq,
-            hash=signed.hash,
-            signature=signed.signature,
-            body=body.decode(),
-            captured_at=event.captured_at,
-            received_at=received_at,
-            person_id=event.person_id,
-            type=event.type.value,
-            outcome=event.outcome.value if event.outcome else None,
-            method=event.method.value,
-            leaf_hash=leaf,
-        )
-    )
-    for level, position, current in merkle.completed_nodes(leaf_index, leaf, _node_at(session)):
-        session.add(TreeNodeRow(level=level, position=position, hash=current))
-    session.flush()
+    values = {
+        "leaf_index": leaf_index,
+        "event_id": event.event_id,
+        "kiosk_id": event.kiosk_id,
+        "seq": event.seq,
+        "hash": signed.hash,
+        "signature": signed.signature,
+        "body": body.decode(),
+        "captured_at": event.captured_at,
+        "received_at": received_at,
+        "person_id": event.person_id,
+        "type": event.type.value,
+        "outcome": event.outcome.value if event.outcome else None,
+        "method": event.method.value,
+        "leaf_hash": leaf,
+    }
+    connection = session.connection()  # plain inserts: a batch of events is the busiest moment of a center
+    connection.execute(insert(_EVENTS), values)
+    nodes = merkle.completed_nodes(leaf_index, leaf, _left_neighbours(session, leaf_index))
+    rows = [{"level": level, "position": position, "hash": current} for level, position, current in nodes]
+    connection.execute(insert(_NODES), rows)
     return leaf_index
 
 
 def log_size(session: Session) -> int:
     """How many leaves the log has."""
-    last = session.scalar(select(func.max(TreeNodeRow.position)).where(TreeNodeRow.level == 0))
+    last = session.connection().scalar(_LAST_LEAF)
     return 0 if last is None else last + 1
 
 
@@ -175,15 +185,20 @@ def _kiosk_of(session: Session, signed: SignedEvent, kiosk_id: str | None) -> Ki
     return kiosk
 
 
-def _duplicate(known: EventRow, signed: SignedEvent) -> Ingested:
+def _known(session: Session, event_id: str) -> Row[Any, Any, Any, Any] | None:
+    columns = (_EVENTS.c.event_id, _EVENTS.c.hash, _EVENTS.c.leaf_index, _EVENTS.c.received_at)
+    return session.connection().execute(select(*columns).where(_EVENTS.c.event_id == event_id)).first()
+
+
+def _duplicate(known: Row[Any, Any, Any, Any], signed: SignedEvent) -> Ingested:
     if known.hash != signed.hash:
         raise LedgerError("Another event with the same id is in the log.", code="event_conflict")
     return Ingested(IngestStatus.DUPLICATE, known.event_id, known.leaf_index, known.received_at)
 
 
-def _check_chain(session: Session, event: AttendanceEvent, signed: SignedEvent) -> None:
-    newest = select(EventRow.seq, EventRow.hash).where(EventRow.kiosk_id == event.kiosk_id)
-    last = session.execute(newest.order_by(EventRow.seq.desc()).limit(1)).first()
+def _check_chain(session: Session, event: AttendanceEvent) -> None:
+    newest = select(_EVENTS.c.seq, _EVENTS.c.hash).where(_EVENTS.c.kiosk_id == event.kiosk_id)
+    last = session.connection().execute(newest.order_by(_EVENTS.c.seq.desc()).limit(1)).first()
     expected, previous = (last.seq + 1, last.hash) if last else (FIRST_SEQ, FIRST_HASH)
     if event.seq > expected:
         raise LedgerError(
@@ -205,6 +220,26 @@ def _node_at(session: Session) -> merkle.NodeAt:
         if node is None:
             raise LedgerError("A part of the log's hash tree is missing.", code="ledger_rewritten")
         return node.hash
+
+    return node_at
+
+
+def _left_neighbours(session: Session, index: int) -> merkle.NodeAt:
+    """The nodes that a new leaf completes subtrees with, read at once."""
+    wanted: list[tuple[int, int]] = []
+    position = index
+    while position & 1:
+        wanted.append((len(wanted), position - 1))
+        position >>= 1
+    found: dict[tuple[int, int], bytes] = {}
+    if wanted:
+        query = select(_NODES).where(tuple_(_NODES.c.level, _NODES.c.position).in_(wanted))
+        found = {(row.level, row.position): row.hash for row in session.connection().execute(query)}
+
+    def node_at(level: int, position: int) -> bytes:
+        if (level, position) not in found:
+            raise LedgerError("A part of the log's hash tree is missing.", code="ledger_rewritten")
+        return found[level, position]
 
     return node_at
 
