@@ -106,6 +106,7 @@ class Scene:
         self._rng = np.random.default_rng([seed, 0x5CE])
         self._clock = clock
         self._lock = threading.RLock()
+        self._playing = threading.Lock()
         self._present: list[Presence] = []
         self._laid: _Laid | None = None
         self._touches: dict[int, int] = {}
@@ -124,14 +125,20 @@ class Scene:
 
     def drive(self, due: Callable[[float], None] | None) -> None:
         """Call ``due(now_s)`` before anything is looked at: how a script acts without a thread of its own."""
-        with self._lock:
-            self._due = due
+        self._due = due
 
     def advance(self) -> None:
-        """Let a script do what is due, without looking."""
-        with self._lock:
-            if self._due:
-                self._due(self._clock())
+        """Let a script do what is due, without looking.
+
+        The stage is not locked meanwhile: a step may break a device whose own thread is looking at the stage.
+        """
+        due = self._due
+        if due is None or not self._playing.acquire(blocking=False):
+            return
+        try:
+            due(self._clock())
+        finally:
+            self._playing.release()
 
     def show(self, visitor: Visitor, behaviour: str = "approach", *, portrait: int = 0) -> None:
         """The visitor steps up, alone, and behaves so (see ``Behaviour``). Raises ConfigurationError for bad names."""
@@ -196,8 +203,8 @@ class Scene:
 
     def on_glass(self) -> UInt8Array | None:
         """What the sensor's glass shows now."""
+        self.advance()
         with self._lock:
-            self.advance()
             return None if self._laid is None or self._laid.picture is None else self._laid.picture.copy()
 
     def break_with(self, device: str, fault: str, action: Callable[[], None]) -> None:
@@ -216,8 +223,8 @@ class Scene:
 
     def render(self, *, sequence: int) -> UInt8Array:
         """What the camera sees now: (480, 640, 3) uint8 RGB."""
+        self.advance()
         with self._lock:
-            self.advance()
             now = self._clock()
             self._forget_gone(now)
             present, view = list(self._present), self._view
