@@ -69,7 +69,7 @@ floors: $(VENV)/.dev
 check: lint types floors test
 
 bench: $(VENV)/.bench weights
-	@$(BIN)/muster weights fetch --group dlib
+	@$(BIN)/muster weights fetch --all
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench $(BENCH)
 
 screens: $(VENV)/.dev weights
