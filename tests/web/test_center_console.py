@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from center_parts import House, Station, make_house
+from center_house import House, Station, make_house
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from werkzeug.test import TestResponse
@@ -58,7 +58,7 @@ def clerk(house: House) -> Callable[..., Clerk]:
     def make(role: str, *, login: str = "", site_id: str | None = None) -> Clerk:
         login = login or role
         with house.center.writing() as session:
-            staff_id, once = add_account(
+            staff_id, _ = add_account(
                 house.center, session, login=login, name=role.title(), role=role, site_id=site_id, expires_at=None
             )
             row = session.get_one(StaffRow, staff_id)
@@ -247,9 +247,9 @@ def test_a_kiosk_is_paired_with_the_digits_typed_in_any_way(house: House, clerk:
 def test_a_changed_policy_needs_a_new_version(house: House, clerk: Callable[..., Clerk]) -> None:
     admin = clerk("admin")
     form = {
-        "name": "西桥司法所", "version": "default-1", "windows": "09:00-12:00，14:00 至 17:30", "timezone": "Asia/Shanghai",
+        "name": "西桥司法所", "version": "default-1", "windows": "09:00-12:00，14:00 至 17:30",
         "second_factor": "always", "max_tries": "3", "identify_up_to": "30", "wanted_fpir_percent": "0.5",
-        "finger_alone": "1", "challenge_required": "1",
+        "finger_alone": "1", "challenge_required": "1", "timezone": "Asia/Shanghai",
     }  # fmt: skip
     assert admin.post("/sites/xiqiao", **form).status_code == 422
     assert admin.post("/sites/xiqiao", **{**form, "version": "2026-2"}).status_code == 303
@@ -282,7 +282,7 @@ def test_an_event_shows_its_evidence_and_that_it_holds(house: House, clerk: Call
     station.submit()
     before = admin.page("/log/0")
     assert "0.710" in before
-    assert "head_turn" in before
+    assert "转头" in before
     assert 'class="verdict good"' in before
     sign_tree_head_now(house.center)
     assert admin.page("/log/0").count("✓") == 4
@@ -349,7 +349,7 @@ def test_every_reading_of_a_record_is_written_down(house: House, clerk: Callable
     assert acts[-5:] == ["people_read", "person_read", "log_read", "event_read", "log_export"]
     assert ("person_read", person_id) in entries
     assert not any("林安" in detail or "3301" in detail for detail in details)
-    assert "person_read" not in admin.page("/reading-log/")  # a word, not the code
+    assert "person_read" not in admin.page("/reading-log/")  # words, not codes
 
 
 def test_an_account_is_made_with_a_password_shown_once(house: House, clerk: Callable[..., Clerk]) -> None:

@@ -15,12 +15,11 @@ from sqlalchemy.orm import Session
 from enrollment.notice import Notice
 from enrollment.repository import open_everyone, wrapped_key_of
 from enrollment.session import EnrollmentSession
-from enrollment.vault import SiteKey, Vault
 from matcher.gallery import Gallery
 from models.store.center import PersonRow
 from web.center.context import Center
-from web.center.keys import site_key_path
 from web.center.lane import Engines
+from web.center.vaults import vault_of
 
 DRAFTS = "muster_drafts"
 KEPT = timedelta(minutes=15)
@@ -80,8 +79,3 @@ def new_session(center: Center, store: Session, person: PersonRow, engines: Engi
         wrapped=wrapped_key_of(store, person.person_id),
         clock=center.clock,
     )
-
-
-def vault_of(center: Center, site_id: str) -> Vault:
-    """The vault of a site. Raises VaultError if its key file is damaged."""
-    return Vault(SiteKey.load_or_create(site_key_path(center.settings.keys_folder(), site_id)))

@@ -17,7 +17,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from enrollment.repository import bump_gallery
-from enrollment.vault import SiteKey
 from models.attendance import format_time, uuid7
 from models.errors import InputError
 from models.store.center import KioskRow, PairingRow, SiteRow
@@ -25,7 +24,7 @@ from models.text import decode_bytes
 from models.wire import decode_key, encode_key, pairing_code, seal_to
 from web.center.api.schemas import PairingOpened, PairingRequest, PairingState, SealedMessage
 from web.center.context import Center
-from web.center.keys import site_key_path
+from web.center.vaults import site_key
 from web.shared.errors import ApiError
 
 
@@ -77,7 +76,7 @@ def pairing_state(center: Center, pairing_id: str) -> PairingState:
         if kiosk.status != "active":
             raise ApiError(403, "kiosk_revoked", "This kiosk was revoked.")
         kiosk_id, site_id, agreement = kiosk.kiosk_id, kiosk.site_id, kiosk.agreement_key
-    key = SiteKey.load_or_create(site_key_path(center.settings.keys_folder(), site_id))
+    key = site_key(center, site_id)
     sealed = seal_to(decode_bytes(agreement), key.to_json(), context=pairing_id)
     return PairingState(
         status="approved", kiosk_id=kiosk_id, site_id=site_id, sealed_site_key=SealedMessage.model_validate(sealed)

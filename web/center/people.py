@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from enrollment.repository import bump_gallery
+from enrollment.repository import bump_gallery, wrapped_key_of
 from models.attendance import uuid7
 from models.errors import InputError
 from models.people import Category, SupervisionLevel, check_name, check_number
 from models.store.center import PersonKeyRow, PersonRow, ReferenceRow, SiteRow
 from web.center.access import Account, demand_at
 from web.center.context import Center
+from web.center.vaults import vault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +99,22 @@ def change_person(center: Center, session: Session, account: Account, person_id:
     """Change what is known of a person. Raises InputError or AccessDenied."""
     row = person_for(session, account, person_id)
     checked = _checked(session, account, entry, person_id=person_id)
-    if row.site_id != entry.site_id and session.get(PersonKeyRow, person_id) is not None:
-        raise InputError("A person with stored templates cannot change the site.", code="person_moves_site")
     sites = {row.site_id, entry.site_id}
+    if len(sites) == 2:
+        _move_key(center, session, person_id, row.site_id, entry.site_id)
     for name, value in checked.items():
         setattr(row, name, value)
     session.flush()
     for site_id in sites:
         bump_gallery(session, site_id, center.clock())
+
+
+def _move_key(center: Center, session: Session, person_id: str, here: str, there: str) -> None:
+    """Wrap the person's key for the kiosks of the new site; the old ones cannot open it any more."""
+    wrapped, stored = wrapped_key_of(session, person_id), session.get(PersonKeyRow, person_id)
+    if wrapped is not None and stored is not None:
+        moved = vault_of(center, here).rewrap(wrapped, vault_of(center, there))
+        stored.key_id, stored.nonce, stored.ciphertext = moved.key_id, moved.nonce, moved.ciphertext
 
 
 def _checked(session: Session, account: Account, entry: PersonEntry, *, person_id: str | None) -> dict[str, Any]:

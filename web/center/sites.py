@@ -8,12 +8,11 @@ import re
 from sqlalchemy.orm import Session
 
 from enrollment.repository import bump_gallery
-from enrollment.vault import SiteKey
 from models.errors import InputError
 from models.store.center import SiteRow
 from models.supervision import SitePolicy
 from web.center.context import Center
-from web.center.keys import site_key_path
+from web.center.vaults import site_key
 
 _SITE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
@@ -25,7 +24,7 @@ def add_site(center: Center, session: Session, site_id: str, name: str, policy: 
     if session.get(SiteRow, site_id) is not None:
         raise InputError(f"The site {site_id} is there already.", code="site_taken")
     chosen = policy or SitePolicy(timezone=center.settings.timezone)
-    SiteKey.load_or_create(site_key_path(center.settings.keys_folder(), site_id))
+    site_key(center, site_id)
     session.add(
         SiteRow(
             site_id=site_id, name=_name(name), policy_json=json.dumps(chosen.to_json()), policy_version=chosen.version

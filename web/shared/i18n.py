@@ -12,6 +12,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 
+from babel import Locale
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -33,8 +34,7 @@ class TextDomain(Domain):  # type: ignore[misc]
 
     def get_translations(self) -> NullTranslations:
         """The catalog of the request's language; English text is its own catalog."""
-        locale = get_locale()
-        return _translations(self._folders, str(locale)) if locale else NullTranslations()
+        return _translations(self._folders, page_language())
 
 
 def install_languages(app: Flask, folders: Sequence[Path], *, select: Callable[[], str], timezone: str) -> None:
@@ -52,7 +52,13 @@ def install_languages(app: Flask, folders: Sequence[Path], *, select: Callable[[
     )
     app.before_request(domain.as_default)
     app.jinja_env.globals["languages"] = LANGUAGES
-    app.jinja_env.globals["page_language"] = lambda: str(get_locale() or DEFAULT_LANGUAGE).replace("_", "-")
+    app.jinja_env.globals["page_language"] = lambda: page_language().replace("_", "-")
+
+
+def page_language() -> str:
+    """The code of the current page's language, one of ``LANGUAGES``."""
+    locale = get_locale()  # writes zh_CN as zh_Hans_CN
+    return next((code for code in LANGUAGES if Locale.parse(code) == locale), DEFAULT_LANGUAGE)
 
 
 def read_catalog(folder: Path, language: str) -> Catalog:

@@ -103,12 +103,26 @@ CATEGORIES = {
 }
 
 WITNESS_REASONS = {
-    "not_recognised": _("Not recognised by the device"),
+    "not_recognized": _("Not recognized by the device"),
     "device_failed": _("Device not working"),
     "cannot_present": _("Cannot give a face or a finger"),
     "wish": _("Asked for a person"),
 }
 
+
+PRESENTATION_WITNESSES = {
+    "head_turn": _("Turn of the head"),
+    "frame_freshness": _("Fresh pictures of the camera"),
+    "none": _("None"),
+}
+
+NOTES = {
+    "help_asked": _("Asked for help"),
+    "revoked_during_visit": _("Enrollment was withdrawn during the visit"),
+    "all_references_revoked": _("Enrollment is withdrawn"),
+    "person_inactive": _("Does not report at kiosks at present"),
+    "not_enrolled": _("Not enrolled yet"),
+}
 
 SECOND_FACTORS = {"never": _("Never"), "doubt": _("In doubt"), "always": _("Always")}
 

@@ -24,10 +24,9 @@ TEXTS = {
     "site_unknown": _("There is no such site."),
     "site_name_invalid": _("A site needs a name."),
     "person_unknown": _("There is no such person."),
-    "person_moves_site": _(
-        "A person with stored templates cannot change the site here; withdraw the enrollment first."
+    "A person with stored templates cannot change the site here; withdraw the enrollment first.confirmation_missing": _(
+        "Type the number of the person to confirm."
     ),
-    "confirmation_missing": _("Type the number of the person to confirm."),
     "pairing_code_wrong": _("No waiting kiosk shows these digits. Compare them with the kiosk's screen."),
     "pairing_unknown": _("This kiosk does not wait to be paired any more."),
     "kiosk_unknown": _("There is no such kiosk in use."),
