@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -125,7 +125,8 @@ class Journal:
     def _write(self, draft: AttendanceEvent) -> SignedEvent:
         with writing(self._engine) as session:
             seq, prev_hash = self._head(session)
-            signed = sign_event(with_position(draft, seq=seq + 1, prev_hash=prev_hash), self._key)
+            placed = with_position(replace(draft, kiosk_id=self.kiosk_id), seq=seq + 1, prev_hash=prev_hash)
+            signed = sign_event(placed, self._key)
             session.add(
                 JournalRow(
                     seq=seq + 1,

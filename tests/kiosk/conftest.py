@@ -73,7 +73,7 @@ def start_kiosk(
             camera=camera,
             sensor=ZfmSensor(str(tmp_path / f"sensor{number}"), timeout_s=4.0),
             load=lambda name: engines[name],
-            on_result=lambda result: running[number].results.put(result),
+            on_result=lambda result: running[number].results.put(result),  # noqa: PLW0108 - it is not there yet
         )
         one = RunningKiosk(kiosk, scene, camera, chip, pairing)
         running.append(one)

@@ -1,0 +1,145 @@
+"""What goes wrong around a check-in: a full disk, an unknown number, a left visitor, a witness who may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from center_parts import RealCenter, wait_until
+from kiosk_parts import Cast, StartKiosk
+
+from models.attendance import AttendanceEvent, CheckInOutcome
+from models.errors import AccessDenied, StoreError
+
+
+def test_what_could_not_be_stored_was_not_accepted(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full: the face matched, but no receipt is shown and the person is sent to staff."""
+    site = real_center.new_site()
+    site.enroll("1", faces=cast.faces["visitor_1"])
+    running = start_kiosk(site)
+
+    def full(draft: AttendanceEvent) -> Any:
+        raise StoreError("The disk is full.", code="store_full")
+
+    monkeypatch.setattr(running.kiosk.journal, "_write", full)
+    running.scene.show(cast["visitor_1"], "stand")
+    result = running.result()
+    assert (result.outcome, result.signed, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, None, "store_full")
+    assert result.receipt == ""
+    state = running.state
+    assert (state.step, state.result, state.hint) == ("help", None, "store_full")
+    assert running.kiosk.journal is not None
+    assert running.kiosk.journal.counts().pending == 0
+
+
+def test_an_unknown_number_is_a_hint_and_no_event(real_center: RealCenter, start_kiosk: StartKiosk) -> None:
+    """A typing mistake is not worth a record."""
+    site = real_center.new_site()
+    site.enroll("1")
+    running = start_kiosk(site)
+    running.kiosk.screen.claim("999")
+    wait_until(lambda: running.state.hint == "number_unknown")
+    running.kiosk.screen.cancel()
+    running.wait_step("idle")
+    assert running.results.empty()
+
+
+def test_a_visitor_who_leaves_or_cancels_leaves_no_event(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """Somebody looked in from the side and went away."""
+    site = real_center.new_site()
+    site.enroll("1", faces=cast.faces["visitor_1"])
+    running = start_kiosk(site)
+    running.scene.show(cast["visitor_3"], "too_dark")
+    running.wait_step("look")
+    running.scene.leave()
+    running.wait_step("idle")
+    running.scene.show(cast["visitor_3"], "too_dark")
+    running.wait_step("look")
+    running.kiosk.screen.cancel()
+    running.wait_step("idle", "approach")
+    assert running.results.empty()
+
+
+def test_a_site_too_large_to_search_asks_for_the_number_first(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """Beyond ``identify_up_to`` nobody is searched for; the claimed face is verified."""
+    site = real_center.new_site(identify_up_to=1)
+    site.enroll("1", faces=cast.faces["visitor_1"])
+    site.enroll("2", faces=cast.faces["visitor_2"])
+    running = start_kiosk(site, people=2)
+    running.scene.show(cast["visitor_2"], "stand")
+    running.wait_step("claim")
+    running.kiosk.screen.claim("2")
+    result = running.result()
+    assert (result.outcome, result.method.value) == (CheckInOutcome.ACCEPTED, "claim+face")
+
+
+def test_an_inactive_person_is_referred_and_not_compared(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    site = real_center.new_site()
+    site.enroll("1", faces=cast.faces["visitor_1"], active=False)
+    running = start_kiosk(site)
+    running.kiosk.screen.claim("1")
+    result = running.result()
+    assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "person_inactive")
+
+
+def test_a_witness_must_be_known_and_somebody_must_have_been_referred(
+    real_center: RealCenter, start_kiosk: StartKiosk
+) -> None:
+    """Wrong PIN, unknown staff, nobody referred, nobody named: each is denied and leaves no event."""
+    site = real_center.new_site()
+    site.enroll("1")
+    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
+    running = start_kiosk(site, witnesses={"staff-7": pin})
+    for staff_id, secret, number, code in (
+        ("staff-7", "000000", "1", "witness_unknown"),
+        ("staff-8", "246810", "1", "witness_unknown"),
+        ("staff-7", "246810", "1", "nothing_to_witness"),
+    ):
+        with pytest.raises(AccessDenied) as denied:
+            running.kiosk.witness(staff_id, secret, "reason", number=number)
+        assert denied.value.code == code
+    running.kiosk.screen.ask_for_help()
+    running.result()
+    for number, code in ((None, "witness_needs_number"), ("999", "number_unknown")):
+        with pytest.raises(AccessDenied) as denied:
+            running.kiosk.witness("staff-7", "246810", "reason", number=number)
+        assert denied.value.code == code
+    assert running.results.empty()
+
+
+def test_a_revoked_kiosk_stops_serving_and_says_so(real_center: RealCenter, start_kiosk: StartKiosk) -> None:
+    """The site key and the references are gone; the page says that the kiosk was revoked."""
+    site = real_center.new_site()
+    site.enroll("1")
+    running = start_kiosk(site)
+    site.revoke_kiosk(running.pairing.kiosk_id)
+    state = wait_until(lambda: running.state if running.state.hint == "kiosk_revoked" else None)
+    assert state.step == "pairing"
+    assert running.roster.current.people == {}
+
+
+def test_the_kiosk_runs_its_own_screen(real_center: RealCenter, start_kiosk: StartKiosk) -> None:
+    """The panel is served to this machine and follows the station."""
+    import http.client
+    from urllib.parse import urlsplit
+
+    site = real_center.new_site()
+    site.enroll("1")
+    running = start_kiosk(site, panel={"enabled": True, "port": 0})
+    address = urlsplit(running.kiosk.panel_url)
+    assert address.hostname == "127.0.0.1"
+    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=10)
+    connection.request("GET", "/")
+    answer = connection.getresponse()
+    assert answer.status == 200
+    assert b"<html" in answer.read()
+    connection.close()
