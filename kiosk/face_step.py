@@ -7,7 +7,7 @@ enough costs no try; time that runs out, a comparison without a match and a pres
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hardware.ports import Frame
@@ -51,6 +51,7 @@ class Look:
     face: DetectedFace | None
     quality: Quality | None
     hint: str | None
+    taken_ns: int | None = None  # when the frame was handed over, by the visit's clock
 
 
 def look(engine: FaceEngine, frame: Frame) -> Look:
@@ -108,7 +109,7 @@ class FaceStep:
         first = self._good_look(visit)
         if isinstance(first, Finding):
             return Found(first)
-        visit.good_frame()
+        visit.good_frame(taken_ns=first.taken_ns)  # detection and quality of that frame count too
         presentation: tuple[PresentationEvidence, ...] = ()
         if visit.roster.policy.challenge_required:
             check = self.make_check()
@@ -144,8 +145,9 @@ class FaceStep:
         if frame is None:
             return None
         self.last_seen = frame.sequence
+        taken_ns = visit.clock.monotonic_ns()
         with visit.timed("detect"):
-            return look(self.engine, frame)
+            return replace(look(self.engine, frame), taken_ns=taken_ns)
 
     def _challenged(self, visit: Visit, first: Look, check: PresentationCheck) -> None:
         """Ask for the challenge and watch one and the same head until the witnesses know, or time is up.

@@ -52,10 +52,10 @@ class Visit:
         if request is not None:
             raise BrokenOff(request)
 
-    def good_frame(self) -> None:
-        """The clock of the visit's response time starts with the first good frame."""
+    def good_frame(self, *, taken_ns: int | None = None) -> None:
+        """The clock of the visit's response time starts with the first good frame, at ``taken_ns`` (default: now)."""
         if self.first_good_ns is None:
-            self.first_good_ns = self.clock.monotonic_ns()
+            self.first_good_ns = self.clock.monotonic_ns() if taken_ns is None else taken_ns
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:
