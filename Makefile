@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 # Wheels only: nothing is compiled, no package's build code runs.
-INSTALL = $(PIP) install --quiet --only-binary :all: --require-hashes
+INSTALL = $(PIP) install -qq --only-binary :all: --require-hashes
 ROOMS = muster.py kiosk enrollment matcher hardware web models tests
 
 .PHONY: help demo test check format lint types floors bench screens weights clean
@@ -31,7 +31,7 @@ $(VENV)/.made:
 $(VENV)/.run: $(VENV)/.made requirements/run.lock setup.cfg pyproject.toml
 	@echo "Installing the pinned packages (about 570 MB on disk, once) ..."
 	@$(INSTALL) -r requirements/run.lock
-	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index -e .
+	@$(PIP) install -qq --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock requirements/peers.lock
@@ -50,7 +50,8 @@ weights: $(VENV)/.run
 demo: weights
 	@$(BIN)/muster demo $(if $(ONCE),--once) $(if $(JSON),--json '$(JSON)') $(if $(CAMERA),--camera $(CAMERA))
 
-test: $(VENV)/.dev weights
+test: $(VENV)/.dev
+	@$(BIN)/muster weights fetch --all
 	@$(BIN)/python -m pytest $(PYTEST)
 
 format: $(VENV)/.dev
@@ -68,11 +69,12 @@ floors: $(VENV)/.dev
 
 check: lint types floors test
 
-bench: $(VENV)/.bench weights
+bench: $(VENV)/.bench
 	@$(BIN)/muster weights fetch --all
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench $(BENCH)
 
-screens: $(VENV)/.dev weights
+screens: $(VENV)/.dev
+	@$(BIN)/muster weights fetch --all
 	@MUSTER_SCREENS=docs/screens MUSTER_REQUIRE_BROWSER=1 $(BIN)/python -m pytest -m browser
 
 clean:
