@@ -33,7 +33,7 @@ from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
 from kiosk.station import Station
-from kiosk.supervisor import Supervisor
+from kiosk.supervisor import Supervisor, catch_signals
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
 from matcher.presentation import PresentationChecks
@@ -85,6 +85,7 @@ class Kiosk:
 
     def run(self) -> int:
         """Everything, until the end; the exit code of the process. Raises MusterError if it cannot even begin."""
+        catch_signals(self.stop)
         make_state_dir(self.config.state_dir)
         keys = KioskKeys.load_or_create(self.config.state_dir)
         with self._panel():
@@ -190,8 +191,6 @@ class Kiosk:
             self._supervisor = Supervisor([station, reporter])
             if self._stopping.is_set():
                 return 0
-            if threading.current_thread() is threading.main_thread():
-                self._supervisor.catch_signals()
             reporter.start()
             closing.callback(reporter.stop)
             station.start()

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
 
@@ -45,15 +45,6 @@ class Supervisor:
         """End the waiting."""
         self.stopping.set()
 
-    def catch_signals(self) -> None:
-        """SIGTERM and SIGINT end the kiosk in order. Only from the main thread."""
-
-        def on_signal(number: int, frame: FrameType | None) -> None:
-            self.stopping.set()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, on_signal)
-
     def watch(self) -> int:
         """Block until the end; the exit code: 0, or EXIT_VITAL_DIED."""
         notify("READY=1")
@@ -67,6 +58,19 @@ class Supervisor:
                     return EXIT_VITAL_DIED
         notify("STOPPING=1")
         return 0
+
+
+def catch_signals(stop: Callable[[], None]) -> None:
+    """SIGTERM and SIGINT call ``stop``, in a thread of its own: a handler runs in the middle of anything, and must not
+    wait for a lock that the interrupted code holds. Does nothing outside of the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        threading.Thread(target=stop, name="stop", daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
 
 
 def notify(state: str) -> None:

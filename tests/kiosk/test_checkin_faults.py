@@ -18,7 +18,7 @@ def test_what_could_not_be_stored_was_not_accepted(
 ) -> None:
     """The disk is full: the face matched, but no receipt is shown and the person is sent to staff."""
     site = real_center.new_site()
-    site.enroll("1", faces=cast.faces["visitor_1"])
+    site.enroll("2101", faces=cast.faces["visitor_1"])
     running = start_kiosk(site)
 
     def full(draft: AttendanceEvent) -> Any:
@@ -38,7 +38,7 @@ def test_what_could_not_be_stored_was_not_accepted(
 def test_an_unknown_number_is_a_hint_and_no_event(real_center: RealCenter, start_kiosk: StartKiosk) -> None:
     """A typing mistake is not worth a record."""
     site = real_center.new_site()
-    site.enroll("1")
+    site.enroll("2201")
     running = start_kiosk(site)
     running.kiosk.screen.claim("999")
     wait_until(lambda: running.state.hint == "number_unknown")
@@ -52,7 +52,7 @@ def test_a_visitor_who_leaves_or_cancels_leaves_no_event(
 ) -> None:
     """Somebody looked in from the side and went away."""
     site = real_center.new_site()
-    site.enroll("1", faces=cast.faces["visitor_1"])
+    site.enroll("2301", faces=cast.faces["visitor_1"])
     running = start_kiosk(site)
     running.scene.show(cast["visitor_3"], "too_dark")
     running.wait_step("look")
@@ -70,12 +70,12 @@ def test_a_site_too_large_to_search_asks_for_the_number_first(
 ) -> None:
     """Beyond ``identify_up_to`` nobody is searched for; the claimed face is verified."""
     site = real_center.new_site(identify_up_to=1)
-    site.enroll("1", faces=cast.faces["visitor_1"])
-    site.enroll("2", faces=cast.faces["visitor_2"])
+    site.enroll("2401", faces=cast.faces["visitor_1"])
+    site.enroll("2402", faces=cast.faces["visitor_2"])
     running = start_kiosk(site, people=2)
     running.scene.show(cast["visitor_2"], "stand")
     running.wait_step("claim")
-    running.kiosk.screen.claim("2")
+    running.kiosk.screen.claim("2402")
     result = running.result()
     assert (result.outcome, result.method.value) == (CheckInOutcome.ACCEPTED, "claim+face")
 
@@ -84,9 +84,9 @@ def test_an_inactive_person_is_referred_and_not_compared(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
 ) -> None:
     site = real_center.new_site()
-    site.enroll("1", faces=cast.faces["visitor_1"], active=False)
+    site.enroll("2501", faces=cast.faces["visitor_1"], active=False)
     running = start_kiosk(site)
-    running.kiosk.screen.claim("1")
+    running.kiosk.screen.claim("2501")
     result = running.result()
     assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "person_inactive")
 
@@ -96,13 +96,13 @@ def test_a_witness_must_be_known_and_somebody_must_have_been_referred(
 ) -> None:
     """Wrong PIN, unknown staff, nobody referred, nobody named: each is denied and leaves no event."""
     site = real_center.new_site()
-    site.enroll("1")
+    site.enroll("2601")
     pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
     running = start_kiosk(site, witnesses={"staff-7": pin})
     for staff_id, secret, number, code in (
-        ("staff-7", "000000", "1", "witness_unknown"),
-        ("staff-8", "246810", "1", "witness_unknown"),
-        ("staff-7", "246810", "1", "nothing_to_witness"),
+        ("staff-7", "000000", "2601", "witness_unknown"),
+        ("staff-8", "246810", "2601", "witness_unknown"),
+        ("staff-7", "246810", "2601", "nothing_to_witness"),
     ):
         with pytest.raises(AccessDenied) as denied:
             running.kiosk.witness(staff_id, secret, "reason", number=number)
@@ -119,7 +119,7 @@ def test_a_witness_must_be_known_and_somebody_must_have_been_referred(
 def test_a_revoked_kiosk_stops_serving_and_says_so(real_center: RealCenter, start_kiosk: StartKiosk) -> None:
     """The site key and the references are gone; the page says that the kiosk was revoked."""
     site = real_center.new_site()
-    site.enroll("1")
+    site.enroll("2701")
     running = start_kiosk(site)
     site.revoke_kiosk(running.pairing.kiosk_id)
     state = wait_until(lambda: running.state if running.state.hint == "kiosk_revoked" else None)
@@ -133,7 +133,7 @@ def test_the_kiosk_runs_its_own_screen(real_center: RealCenter, start_kiosk: Sta
     from urllib.parse import urlsplit
 
     site = real_center.new_site()
-    site.enroll("1")
+    site.enroll("2801")
     running = start_kiosk(site, panel={"enabled": True, "port": 0})
     address = urlsplit(running.kiosk.panel_url)
     assert address.hostname == "127.0.0.1"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from click.testing import CliRunner
 
 from kiosk import commands
 from kiosk.commands import kiosk
+from kiosk.config import load_config
 from models.errors import InputError
 from web.center.pairing import approve_pairing
 
@@ -75,3 +79,23 @@ def test_pair_then_check_then_status(tmp_path: Path, real_center: RealCenter) ->
 def test_a_pin_becomes_a_line_of_the_configuration() -> None:
     answer = CliRunner().invoke(kiosk, ["pin", "staff-7"], input="246810\n246810\n")
     assert '"staff-7" = "$argon2id$' in answer.output
+
+
+def test_a_running_kiosk_ends_in_order_on_sigterm(tmp_path: Path, real_center: RealCenter) -> None:
+    """As the service manager does it: the process serves its screen, gets SIGTERM, and exits with 0."""
+    site = real_center.new_site()
+    state = tmp_path / "state"
+    path = write(tmp_path / "kiosk.toml", real_center.url, state, '[sensor]\ndriver = "disabled"\n[panel]\nport = 0\n')
+    site.pair_kiosk(load_config(path))
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, str(Path(root) / "muster.py"), "kiosk", "run", "--config", str(path)],
+        stderr=subprocess.PIPE, text=True, cwd=root,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "kiosk_ready" in line:
+                break
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+    assert process.returncode == 0

@@ -361,7 +361,7 @@ def test_a_center_that_was_down_gets_everything_in_order_after(
 
 def test_the_real_center_ends_a_revoked_kiosk(real_center: RealCenter, engine: Engine, tmp_path: Path) -> None:
     site = real_center.new_site()
-    site.enroll("1")
+    site.enroll("3001")
     config = quick_config(real_center.url, tmp_path / "state")
     keys, pairing = site.pair_kiosk(config)
     roster = RosterStore(engine, center=pairing.center, site_id=pairing.site_id, vault=site.vault)
