@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PublicKeyText = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{43}$", description="32 raw bytes, base64url, no padding")]
+PublicKeyText = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$", description="32 raw bytes, base64url, no padding")
+]
 HashText = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, lower-case hexadecimal")]
 SignatureText = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$", description="Ed25519, lower-case hexadecimal")]
 TimeText = Annotated[str, Field(description="RFC 3339, UTC, microseconds, Z")]
