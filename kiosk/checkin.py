@@ -95,6 +95,11 @@ class CheckIn:
     clock: Clock
     referred: CheckInResult | None = None
 
+    def warm_up(self) -> None:
+        """Load what the first visit would otherwise wait for."""
+        if self.face is not None and self.roster.current.policy.challenge_required:
+            self.face.make_check()
+
     def run(self, visit: Visit) -> CheckInResult | None:
         """The whole visit; None if the person left or pressed cancel. Raises ShuttingDown, and BrokenOff for a new
         claim, which begins another visit."""

@@ -77,6 +77,7 @@ class Station(threading.Thread):
     def run(self) -> None:
         """The thread's body."""
         try:
+            self._checkin.warm_up()
             while not self._stopping.is_set():
                 self.one_visitor()
         except ShuttingDown:
