@@ -231,10 +231,10 @@ class Stage:
     def _summarise(
         self, reports: list[VisitReport], planned: tuple[PlannedVisit, ...], verified: VerificationReport
     ) -> bool:
-        table = Table("visit", "expected", "outcome", "method", "seconds", "")
+        table = Table("visit", "outcome", "method", "seconds", "")
         for report, plan in zip(reports, planned, strict=True):
-            mark = "[green]ok[/]" if report.as_expected(plan) else f"[red]not as expected ({plan.method.value})[/]"
-            table.add_row(*map(str, asdict(report).values()), mark)
+            mark = "[green]ok[/]" if report.as_expected(plan) else f"[red]expected {plan.expected}, {plan.method}[/]"
+            table.add_row(report.name, report.outcome, report.method, f"{report.seconds:.1f}", mark)
         self._console.print(table)
         standing = "all verified" if verified.ok else f"NOT VERIFIED: {verified.finding}"
         self._console.print(f"Ledger: {verified.size} events, {standing}.")
