@@ -27,6 +27,8 @@ CHROMIUM_ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-ui-for-media-stream",  # the console's webcam: the browser's own moving test picture, nobody's face
+    "--use-fake-device-for-media-stream",
 ]
 WORKER_THREADS = 16
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,7 @@ def run(database: str, keys: Path | None, host: str, port: int, timezone: str, h
         raise MusterError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     signer = HeadSigner(assembled)
     signer.start()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # a service manager's stop: sign what is left
     click.echo(f"The center listens on http://{host}:{server.effective_port}/")
     try:
         server.run()

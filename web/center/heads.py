@@ -11,7 +11,6 @@ from datetime import datetime
 
 import structlog
 
-from models.errors import MusterError
 from models.ledger import TreeHead
 from models.ledger_store import sign_head
 from web.center.context import Center
@@ -46,8 +45,8 @@ class HeadSigner:
             self._center.log_grew.clear()
             try:
                 sign_tree_head_now(self._center)
-            except MusterError as error:  # a full disk or a rewritten log: say so, and try again
-                _log.error("tree_head_not_signed", code=error.code)
+            except Exception as error:  # a full disk, a rewritten log: say so, and try again rather than fall silent
+                _log.error("tree_head_not_signed", kind=type(error).__name__, code=getattr(error, "code", None))
                 self._center.log_grew.set()
 
 

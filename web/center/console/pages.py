@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Flask, flash, jsonify, render_template, request
+from flask import Flask, flash, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date, format_datetime, gettext
 from flask_babel import lazy_gettext as _
@@ -62,7 +62,8 @@ def install_pages(app: Flask) -> None:
     @app.context_processor
     def menu() -> dict[str, Any]:
         who = signed_in()
-        shown = [(endpoint, label) for endpoint, label, act in _MENU if who and may(who, act)]
+        ready = who is not None and not g.must_change_password
+        shown = [(endpoint, label) for endpoint, label, act in _MENU if ready and who and may(who, act)]
         return {"account": who, "menu": shown, "can": lambda act: who is not None and may(who, act)}
 
 

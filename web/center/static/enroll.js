@@ -25,12 +25,14 @@ if (box && navigator.mediaDevices && navigator.mediaDevices.getUserMedia) {
       video.srcObject = await navigator.mediaDevices.getUserMedia({
         video: { width: { ideal: 1280 }, height: { ideal: 720 }, facingMode: "user" },
       });
-      await video.play();
       view.hidden = false;
+      await video.play();
+      while (!video.videoWidth) await new Promise(requestAnimationFrame); // the first picture may come later
       open.hidden = true;
       take.hidden = false;
       take.focus();
     } catch {
+      view.hidden = true;
       say(words.denied, false);
     }
   });

@@ -1,0 +1,62 @@
+"""``muster center``: the first start, sites, accounts and the check of the whole store."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import text
+
+from models.errors import ConfigurationError, LedgerError, StoreError
+from models.store.engine import open_store
+from web.center.commands import center
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    database = f"sqlite:///{folder / 'center.db'}"
+    return CliRunner().invoke(center, [*arguments, "--database", database], catch_exceptions=True)
+
+
+def test_the_first_start_prints_a_password_once_and_keeps_keys_private(tmp_path: Path) -> None:
+    first, second = run(tmp_path, "init"), run(tmp_path, "init")
+    assert "One-time password:" in first.output
+    assert "One-time password:" not in second.output
+    for name in ("center.key", "session.key"):
+        assert stat.S_IMODE((tmp_path / "keys" / name).stat().st_mode) == 0o600
+
+
+def test_sites_and_accounts_are_entered_from_the_command_line(tmp_path: Path) -> None:
+    assert run(tmp_path, "add-site", "xiqiao", "西桥司法所").exit_code == 0
+    assert stat.S_IMODE((tmp_path / "keys" / "sites" / "xiqiao.key").stat().st_mode) == 0o600
+    made = run(tmp_path, "add-staff", "li.na", "--name", "李娜", "--role", "staff", "--site", "xiqiao")
+    assert "One-time password of li.na:" in made.output
+    again = run(tmp_path, "add-site", "xiqiao", "西桥司法所")
+    assert str(again.exception) == "The site xiqiao is there already."
+
+
+def test_verify_names_a_store_that_was_cut(tmp_path: Path) -> None:
+    assert "0 events" in run(tmp_path, "verify").output
+    engine = open_store(f"sqlite:///{tmp_path / 'center.db'}", branch="center")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE tree_heads SET size = 3"))
+    engine.dispose()
+    assert isinstance(run(tmp_path, "verify").exception, LedgerError)
+
+
+def test_a_wrong_address_or_key_is_one_sentence(tmp_path: Path) -> None:
+    wrong = CliRunner().invoke(center, ["init", "--database", "nonsense"])
+    assert isinstance(wrong.exception, ConfigurationError)
+    missing = CliRunner().invoke(center, ["init", "--database", f"sqlite:///{tmp_path / 'no' / 'such' / 'c.db'}"])
+    assert isinstance(missing.exception, StoreError | ConfigurationError)
+    run(tmp_path, "init")
+    (tmp_path / "keys" / "center.key").write_bytes(b"short")
+    damaged = run(tmp_path, "init")
+    assert str(damaged.exception) == "The key file center.key is damaged: it must hold 32 bytes."
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "../etc"])
+def test_a_time_zone_that_is_none_is_refused(tmp_path: Path, zone: str) -> None:
+    answer = run(tmp_path, "run", "--timezone", zone)
+    assert isinstance(answer.exception, ConfigurationError)
