@@ -1,4 +1,4 @@
-"""``muster enroll``: a person enrolled from pictures at the center. Owns the words of this command only.
+"""``muster enroll``: a person enrolled at the center, from pictures and from devices. Owns this command's words only.
 
 The rules are ``enrollment.session``'s, the same as on the console and at a kiosk; pictures are read and let go.
 """
@@ -6,6 +6,7 @@ The rules are ``enrollment.session``'s, the same as on the console and at a kios
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -17,9 +18,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from enrollment.notice import MissingReason, Notice
+from enrollment.live import LiveOptions
+from enrollment.notice import MissingReason, Notice, check_notice
 from enrollment.repository import open_everyone, person_by_number, person_of, save_enrollment, wrapped_key_of
-from enrollment.samples import SampleVerdict
+from enrollment.samples import EnrollmentPlan, SampleVerdict
 from enrollment.session import EnrollmentSession
 from enrollment.vault import SiteKey, Vault
 from matcher.gallery import Gallery
@@ -42,6 +44,18 @@ _POSITIONS = {position.name.lower(): position for position in FingerPosition if 
 @click.option("--face", "faces", multiple=True, type=click.Path(path_type=Path), help="A face; 3 to 5 of them.")
 @click.option("--finger", "fingers", multiple=True, metavar="POSITION=FILE", help="e.g. right_index=a.png; 2 x 3.")
 @click.option("--dpi", default=500, show_default=True, type=click.IntRange(100, 2000), help="Of the finger pictures.")
+@click.option("--camera", metavar="N|recorded:PATH", help="Take 3 to 5 faces with this camera.")
+@click.option("--sensor", metavar="[DRIVER:]PORT", help="Take fingers with this sensor; e.g. /dev/ttyUSB0.")
+@click.option(
+    "--finger-position",
+    "positions",
+    multiple=True,
+    type=click.Choice(list(_POSITIONS)),
+    metavar="POSITION",
+    help="Fingers to take with the sensor [right_index, left_index].",
+)
+@click.option("--sensor-baud", default=57_600, show_default=True, help="The sensor's speed.")
+@click.option("--sensor-password", default=0, envvar="MUSTER_SENSOR_PASSWORD", help="The sensor's password, a number.")
 @click.option("--notice", "notice_version", required=True, help="Version of the notice that the person was given.")
 @click.option("--language", default="zh_CN", show_default=True, help="The notice's language.")
 @click.option("--staff", required=True, help="Who gave the notice and enrolls: a staff member's id.")
@@ -63,6 +77,11 @@ def enroll(  # noqa: PLR0913 - one parameter an option
     faces: tuple[Path, ...],
     fingers: tuple[str, ...],
     dpi: int,
+    camera: str | None,
+    sensor: str | None,
+    positions: tuple[str, ...],
+    sensor_baud: int,
+    sensor_password: int,
     notice_version: str,
     language: str,
     staff: str,
@@ -74,9 +93,13 @@ def enroll(  # noqa: PLR0913 - one parameter an option
     face_engine: str,
     finger_engine: str,
 ) -> None:
-    """Enroll the person with PERSON_NUMBER from pictures of face and fingers."""
+    """Enroll the person with PERSON_NUMBER from pictures of face and fingers, or live from camera and sensor."""
     prints = [_position_and_file(text) for text in fingers]
+    line = {"baud": sensor_baud, "password": sensor_password}
+    live = LiveOptions(camera, sensor, tuple(_POSITIONS[name] for name in positions), line)
+    live.check({position for position, _ in prints}, EnrollmentPlan())
     notice = Notice(notice_version, language, utc_now(), staff)
+    check_notice(notice, now=notice.given_at)  # nobody lays a finger on before that
     reason = None if missing_reason is None else MissingReason(missing_reason)
     store = open_store(database, branch="center", create=False)
     folder = _keys_folder(database, keys)
@@ -84,7 +107,10 @@ def enroll(  # noqa: PLR0913 - one parameter an option
         person, new = _person(rows, check_number(person_number), site_id, name)
     face, finger = context.obj.load_engine(face_engine), context.obj.load_engine(finger_engine)
     session = _session(store, person, folder, face, finger)
-    _take(session, faces, prints, dpi=dpi)
+    with ExitStack() as closing:
+        devices = live.open(closing, click.echo)
+        _take(session, faces, prints, dpi=dpi)
+        devices.feed(session)
     enrollment = session.complete(notice, missing_reason=reason, cleared_by=staff if duplicates_reviewed else None)
     with writing(store) as rows:
         if new is not None:

@@ -6,11 +6,12 @@ references into the center's store. Faces are public-domain portraits, fingers a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import cycle
 from uuid import uuid4
 
+from enrollment.capture import CaptureNews, LiveCapture, Step
 from enrollment.notice import MissingReason, Notice
 from enrollment.repository import open_everyone, save_enrollment, wrapped_key_of
 from enrollment.session import EnrollmentSession
@@ -25,7 +26,7 @@ from matcher.gallery import Gallery
 from matcher.pictures import read_rgb
 from matcher.ports import FaceEngine, FingerEngine
 from models.attendance import utc_now
-from models.biometrics import BiometricSample, FingerPosition, Modality
+from models.biometrics import FingerPosition
 from models.errors import MusterError
 from web.center.keys import site_key_path
 
@@ -36,8 +37,6 @@ PORTRAITS = {
 }
 ENROLLED_PORTRAITS = {"visitor_1": (0, 1), "visitor_2": (0,)}  # visitor_1 comes back with a picture of another day
 POSITIONS = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
-_FACES, _IMPRESSIONS, _MOST_TRIES = 3, 3, 40
-_BETWEEN_FRAMES = 5
 
 
 def make_visitors(engine: FaceEngine) -> dict[str, Visitor]:
@@ -86,7 +85,6 @@ class EnrollmentDesk:
     finger_engine: FingerEngine
     visitors: dict[str, Visitor]
     fingers: Fingers
-    _frames: int = -1
 
     def enroll_all(self, told: Callable[[str], None]) -> None:
         """Everyone of the cast. Raises MusterError if somebody cannot be enrolled."""
@@ -98,10 +96,12 @@ class EnrollmentDesk:
         person_id = str(uuid4())
         self.center.add_person(person_id, person.number, person.name)
         session = self._session(person_id)
+        capture = LiveCapture(session, self._obey(person))
         if person.visitor is not None:
-            self._faces(session, person.visitor)
+            capture.capture_faces(self.camera)
+            self.scene.leave()
         for position in POSITIONS:
-            self._impressions(session, person, position)
+            capture.capture_finger(self.sensor, position)
         reason = MissingReason(person.fingers_only_reason) if person.fingers_only_reason else None
         notice = Notice("demo-notice-1", "zh_CN", utc_now(), "demo-staff")
         enrollment = session.complete(notice, missing_reason=reason)
@@ -127,37 +127,16 @@ class EnrollmentDesk:
             wrapped=wrapped,
         )
 
-    def _faces(self, session: EnrollmentSession, label: str) -> None:
-        taken, hint = 0, ""
-        portraits: Iterator[int] = cycle(ENROLLED_PORTRAITS[label])
-        for _ in range(_MOST_TRIES):
-            self.scene.show(self.visitors[label], "stand", portrait=next(portraits))
-            frame = self.camera.read(after=self._frames + _BETWEEN_FRAMES, timeout_s=5.0)
-            self._frames = frame.sequence
-            verdict = session.add_face(BiometricSample(Modality.FACE, frame.pixels, frame.captured_at, "demo"))
-            taken, hint = taken + verdict.accepted, str(verdict.hint)
-            if taken == _FACES:
-                self.scene.leave()
-                return
-        raise MusterError(f"The visitor {label} could not be enrolled: {hint}.")
+    def _obey(self, person: Enrolled) -> Callable[[CaptureNews], None]:
+        """The person at the devices: shows another portrait when asked to look, lays and lifts each finger."""
+        portraits = cycle(ENROLLED_PORTRAITS.get(person.visitor or "", (0,)))
 
-    def _impressions(self, session: EnrollmentSession, person: Enrolled, position: FingerPosition) -> None:
-        """Three impressions; the sensor's own template is made of two of them, as its RegModel wants it."""
-        taken, hint = 0, ""
-        for _ in range(_MOST_TRIES):
-            self.scene.lay_finger(self.fingers.of(person, position))
-            if not self.sensor.capture(timeout_s=2.0):
-                raise MusterError("The simulated sensor saw no finger.")
-            pixels = self.sensor.image()
-            self.sensor.convert(1 + taken % 2)
-            own = None
-            if taken == 1:
-                self.sensor.combine()
-                own = self.sensor.read_characteristics(1)
-            self.scene.lift_finger()
-            sample = BiometricSample(Modality.FINGER, pixels, utc_now(), "demo", 500)
-            verdict = session.add_finger(sample, position, own)
-            taken, hint = taken + verdict.accepted, str(verdict.hint)
-            if taken == _IMPRESSIONS:
-                return
-        raise MusterError(f"A finger of number {person.number} could not be enrolled: {hint}.")
+        def hear(news: CaptureNews) -> None:
+            if news.code == Step.LOOK and person.visitor is not None:
+                self.scene.show(self.visitors[person.visitor], "stand", portrait=next(portraits))
+            elif news.code == Step.LAY_FINGER and news.position is not None:
+                self.scene.lay_finger(self.fingers.of(person, news.position))
+            elif news.code == Step.LIFT_FINGER:
+                self.scene.lift_finger()
+
+        return hear
