@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import lzma
 import os
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -26,7 +28,9 @@ ATTEMPTS = 3  # at one address: the first may continue a file that was broken of
 
 Progress = Callable[[Distribution, int], None]  # bytes of a distribution so far
 
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_BROKEN = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError,
+)  # fmt: skip
 
 
 def missing(wanted: Iterable[WeightsFile]) -> list[WeightsFile]:
@@ -61,13 +65,15 @@ def import_file(file: Path) -> list[WeightsFile]:
     """
     known = list(weights.manifest().values())
     try:
+        if not stat.S_ISREG(file.stat().st_mode):  # a device or a pipe may never end
+            raise WeightsError(f"{file.name} is not a file.")
         found = weights.sha256_of(file)
         for item in known:
             if item.sha256 == found:
                 with _locked_folder() as folder, file.open("rb") as stream:
                     _store(stream, item, folder)
                 return [item]
-        if zipfile.is_zipfile(file) or tarfile.is_tarfile(file):
+        if _is_archive(file):
             with _locked_folder():
                 taken = unpack(file, known)
             if taken:
@@ -77,6 +83,13 @@ def import_file(file: Path) -> list[WeightsFile]:
     except OSError as error:
         raise WeightsError(f"{file.name} cannot be read: {error.strerror}.") from error
     raise WeightsError(_what_is_wrong(file, known))
+
+
+def _is_archive(file: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(file) or tarfile.is_tarfile(file)
+    except _BROKEN:  # it begins like a compressed file and breaks off
+        return False
 
 
 def unpack(archive: Path, wanted: Sequence[WeightsFile]) -> list[WeightsFile]:
@@ -99,6 +112,10 @@ def unpack(archive: Path, wanted: Sequence[WeightsFile]) -> list[WeightsFile]:
                     taken.append(item)
     except _BROKEN as error:
         raise WeightsError(f"{archive.name} is truncated or damaged.") from error
+    except OSError as error:
+        if error.errno is None:  # what bzip2 and gzip say of damaged content
+            raise WeightsError(f"{archive.name} is truncated or damaged.") from error
+        raise WeightsError(f"{archive.name} cannot be read: {error.strerror}.") from error
     return taken
 
 

