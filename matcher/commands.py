@@ -110,15 +110,15 @@ def finger_command(folder: Path, engine: str, dpi: int, json_file: Path | None) 
 
 def _finish(report: dict[str, Any], json_file: Path | None) -> None:
     plain = without_nan(report)
+    table = Table("measure", "value", title=f"{report['modality']} engine {report['engine']}")
+    for name, value in _leaves(plain):
+        table.add_row(name, value)
+    Console().print(table)  # first, so that what took minutes to measure is not lost with the file
     if json_file:
         try:
             json_file.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise InputError(f"{json_file} cannot be written: {error.strerror}.") from error
-    table = Table("measure", "value", title=f"{report['modality']} engine {report['engine']}")
-    for name, value in _leaves(plain):
-        table.add_row(name, value)
-    Console().print(table)
 
 
 def without_nan(value: Any) -> Any:

@@ -16,7 +16,11 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,7 @@ from matcher.gallery import Fusion, fuse_faces
 from matcher.pictures import read_rgb
 from matcher.ports import DetectedFace, FaceEngine
 from models.biometrics import Float32Array, Float64Array
-from models.errors import InputError
+from models.errors import InputError, MusterError
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 PHOTOGRAPHS_OF_A_PERSON = 8
@@ -166,6 +170,8 @@ def _one_draw(
         owners += [person] * REFERENCES
     kept = collection.found[references]
     gallery, owner = collection.rows[references][kept], np.array(owners)[kept]
+    if not len(owner):  # no reference of anybody shows a face: everyone is missed, and no stranger is found
+        return np.full(len(probes), -np.inf), np.full(len(strangers), -np.inf)
     people, mated = fuse_faces(collection.rows[probes], gallery, owner, fusion=fusion)
     right = (people[mated.argmax(axis=1)] == collection.person[probes]) & collection.found[probes]
     _, others = fuse_faces(strangers, gallery, owner, fusion=fusion)
@@ -198,17 +204,16 @@ def acquire(file: Path, engine: FaceEngine) -> Acquired:
     return Acquired(row, 1e3 * (detected - start), 1e3 * (time.perf_counter() - detected))
 
 
-_engine: FaceEngine | None = None  # one per worker process
+@cache  # one per worker process
+def _loaded(engine: str) -> FaceEngine:
+    loaded: FaceEngine = load_engine(engine)
+    if not hasattr(loaded, "detect"):
+        raise InputError(f"The engine {engine!r} does not compare faces.")
+    return loaded
 
 
-def _start_worker(engine: str) -> None:
-    global _engine  # noqa: PLW0603 - a pool hands its workers nothing but globals
-    _engine = load_engine(engine)
-
-
-def _acquire_in_worker(file: Path) -> Acquired:
-    assert _engine is not None, "the worker was started"  # noqa: S101
-    return acquire(file, _engine)
+def _acquire_in_worker(file: Path, engine: str) -> Acquired:
+    return acquire(file, _loaded(engine))
 
 
 def _acquire_all(files: Sequence[Path], engine: str, processes: int, progress: Progress | None) -> list[Acquired]:
@@ -220,11 +225,15 @@ def _acquire_all(files: Sequence[Path], engine: str, processes: int, progress: P
             progress(len(acquired), len(files))
 
     if processes == 1 or len(files) <= FEW_PHOTOGRAPHS:
-        loaded = load_engine(engine)
         for file in files:
-            take(acquire(file, loaded))
+            take(_acquire_in_worker(file, engine))
         return acquired
-    with multiprocessing.get_context("spawn").Pool(processes, _start_worker, (engine,)) as pool:
-        for item in pool.imap(_acquire_in_worker, files, chunksize=16):
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
+    try:
+        for item in pool.map(_acquire_in_worker, files, repeat(engine), chunksize=16):
             take(item)
+    except BrokenProcessPool as error:
+        raise MusterError("A process that measured photographs was ended from outside, perhaps for memory.") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
     return acquired

@@ -59,6 +59,8 @@ def evaluate_finger(
     measure on, ImageError for a picture that cannot be read.
     """
     loaded: FingerEngine = load_engine(engine) if isinstance(engine, str) else engine
+    if not hasattr(loaded, "minutiae"):
+        raise InputError(f"The engine {loaded.name!r} does not compare fingers.")
     scores = compare_all(impressions(folder), loaded, dpi=dpi, progress=progress)
     return {
         "modality": "finger",

@@ -48,11 +48,10 @@ def fnmr_at(genuine: ArrayLike, threshold: float) -> float:
 def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
     """The lowest threshold at which the false match rate is not above ``fmr``.
 
-    It is the next number above an impostor score; ``-inf`` if every impostor may match. Raises InputError for no scores
-    or an ``fmr`` outside [0, 1].
+    It is the next number above an impostor score; the lowest finite number if every impostor may match, so that what
+    was not acquired (``-inf``) does not match even then. Raises InputError for no scores or an ``fmr`` outside [0, 1].
     """
-    last_allowed = _highest_refused(_scores(impostor, "impostor"), fmr)
-    return float(np.nextafter(last_allowed, np.inf)) if last_allowed > -np.inf else -np.inf
+    return float(np.nextafter(_highest_refused(_scores(impostor, "impostor"), fmr), np.inf))
 
 
 def fnmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:
@@ -61,10 +60,7 @@ def fnmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:
     FVC's FMR100 and FMR1000 are this at 1e-2 and 1e-3. Raises InputError for no scores or an ``fmr`` outside [0, 1].
     """
     refused = _highest_refused(_scores(impostor, "impostor"), fmr)
-    mated = _scores(genuine, "genuine")
-    if refused == -np.inf:
-        return 0.0
-    return float(np.mean(mated <= refused))
+    return float(np.mean(_scores(genuine, "genuine") <= refused))
 
 
 def zero_fmr(genuine: ArrayLike, impostor: ArrayLike) -> float:

@@ -21,9 +21,10 @@ from matcher.evaluation.face import (
     photographs,
     subject,
 )
+from matcher.evaluation.finger import evaluate_finger
 from matcher.ports import DetectedFace
 from models.biometrics import UInt8Array
-from models.errors import InputError
+from models.errors import ConfigurationError, InputError
 from tests.matcher.faces import portrait
 
 
@@ -153,3 +154,33 @@ def test_the_command_shows_a_table_and_writes_json(folder: Path, tmp_path: Path)
 
 def test_json_has_null_where_there_is_no_number() -> None:
     assert without_nan({"a": {"b": float("nan"), "c": 0.5, "d": None}}) == {"a": {"b": None, "c": 0.5, "d": None}}
+
+
+def test_an_unknown_engine_is_told_at_once_also_by_worker_processes(tmp_path: Path) -> None:
+    """Workers that end while they start would be started again for ever."""
+    for at in range(face_evaluation.FEW_PHOTOGRAPHS + 1):
+        save(np.full((20, 20, 3), 90, np.uint8), tmp_path / f"person {at % 5}" / f"{at}.png")
+    with pytest.raises(ConfigurationError, match="no engine called 'nosuch'"):
+        evaluate_face(tmp_path, engine="nosuch", processes=1)
+    with pytest.raises(ConfigurationError, match="no engine called 'nosuch'"):
+        evaluate_face(tmp_path, engine="nosuch", processes=2)
+
+
+def test_an_engine_of_the_other_modality_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="'minutiae' does not compare faces"):
+        evaluate_face(folder, engine="minutiae", processes=1)
+    with pytest.raises(InputError, match="'sface' does not compare fingers"):
+        evaluate_finger(folder, engine="sface")
+
+
+def test_a_gallery_of_faceless_references_misses_everyone() -> None:
+    blind = collection(4, 4, 1)
+    blind.found[:8] = False
+    rates = face_evaluation._identification(blind, draws=2, seed=1, fusion="centroid")
+    assert rates["fnir_at_fpir"] == {"1e-2": 1.0, "1e-3": 1.0}
+
+
+def test_rates_are_shown_even_if_the_file_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "nowhere" / "rates.json"
+    result = CliRunner().invoke(evaluate_command, ["face", str(folder), "--json", str(place)])
+    assert "pairs eer" in result.output and isinstance(result.exception, InputError)

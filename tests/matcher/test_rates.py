@@ -71,7 +71,13 @@ def test_a_failure_to_acquire_never_matches():
 
 def test_when_every_impostor_may_match_no_genuine_pair_is_refused():
     assert rates.fnmr_at_fmr([0.0, 0.1], [0.5, 0.9], 1.0) == 0
-    assert rates.threshold_at_fmr([0.5, 0.9], 1.0) == -np.inf
+    assert rates.threshold_at_fmr([0.5, 0.9], 1.0) == -np.finfo(np.float64).max
+
+
+def test_what_was_not_acquired_never_matches_whatever_may():
+    assert rates.fnmr_at_fmr([-np.inf, 0.9], [0.1, 0.2], 1.0) == 0.5
+    assert rates.fnmr_at_fmr([-np.inf, 0.9], [-np.inf, -np.inf], 0.0) == 0.5
+    assert rates.fnmr_at([-np.inf, 0.9], rates.threshold_at_fmr([-np.inf], 0.0)) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,7 @@ def test_the_rate_at_a_limit_is_the_best_over_all_thresholds_that_keep_it(genuin
 def test_the_threshold_for_a_rate_keeps_it_and_no_lower_one_does(impostor, limit):
     threshold = rates.threshold_at_fmr(impostor, limit)
     assert rates.fmr_at(impostor, threshold) <= limit + 1e-9
-    if threshold > -np.inf:
+    if threshold > -np.finfo(np.float64).max:
         assert rates.fmr_at(impostor, float(np.nextafter(threshold, -np.inf))) > limit
 
 
