@@ -113,7 +113,7 @@ class _Check:
     def header(self, number: int, line: bytes) -> None:
         """The newest head, the keys under it, and the root from which every record is opened."""
         header = _parsed(line)
-        if header is None or set(header) != {"format", "head", "registry"} or canonical(header) != line:
+        if header is None or set(header) != {"format", "head", "registry"} or not _is_canonical(header, line):
             raise self._wrong(Fault.HEADER, "The header is not one that Muster writes.", number)
         if header["format"] != LOG:
             raise self._wrong(Fault.HEADER, f"The format is not {LOG}.", number)
@@ -204,7 +204,7 @@ class _Check:
             parse_time(received_at)
             body = canonical(signed.body)
             rebuilt = record_line(self.records, body, signed.hash, signed.signature, received_at=received_at, path=path)
-        except (InputError, TypeError, ValueError) as error:
+        except (InputError, TypeError, ValueError, RecursionError) as error:
             raise self._wrong(
                 Fault.ALTERED, "The record was altered: it cannot be read.", number, record=self.records, within=record
             ) from error
@@ -268,6 +268,9 @@ class _Check:
     def _misplaced(self, number: int, found: int, record: Mapping[str, Any]) -> _Wrong:
         """Say what happened where another record stands than the next one."""
         expected = self.records
+        if self._is_logged_here(record):
+            sentence = f"The record was altered: it is the one that was logged here, but says that it is {found}."
+            return self._wrong(Fault.ALTERED, sentence, number, record=expected, within=record)
         if found < expected:
             sentence = f"Record {found} stands here a second time: it was inserted."
             return self._wrong(Fault.INSERTED, sentence, number, record=expected, within=record)
@@ -276,6 +279,23 @@ class _Check:
             return self._wrong(Fault.MOVED, sentence, number, record=expected, within=record)
         sentence = f"Record {expected} is missing: record {found} follows the one before it."
         return self._wrong(Fault.MISSING, sentence, number, record=expected)
+
+    def _is_logged_here(self, record: Mapping[str, Any]) -> bool:
+        """Whether the record, but for its number, is the one that the tree holds at this place."""
+        try:
+            signed, path = SignedEvent.from_wire(record["event"]), [decode_bytes(step) for step in record["path"]]
+            leaf = event_leaf(
+                canonical(signed.body), signed.hash, signed.signature, received_at=str(record["received_at"])
+            )
+        except (InputError, KeyError, TypeError, UnicodeError):
+            return False
+        node, count = self._open[-1]
+        while count > 1 and len(path) > 1:
+            left, right, *path = path
+            if merkle.node_hash(left, right) != node:
+                return False
+            node, count = left, merkle.split(count)
+        return count == 1 and not path and node == leaf
 
     def _missing_before(self, number: int, size: int) -> _Wrong:
         """Say what happened where a tree head stands below fewer records than it was signed over."""
@@ -319,6 +339,13 @@ def _parsed(line: bytes) -> Any:
     return parsed if isinstance(parsed, dict) else None
 
 
+def _is_canonical(content: Mapping[str, Any], line: bytes) -> bool:
+    try:
+        return canonical(content) == line
+    except InputError:  # numbers that canonical JSON cannot hold
+        return False
+
+
 def _registry_of(registry: Any) -> tuple[Ed25519PublicKey, dict[str, _Kiosk]]:
     try:
         if set(registry) != {"center_key", "kiosks"}:
@@ -327,8 +354,12 @@ def _registry_of(registry: Any) -> tuple[Ed25519PublicKey, dict[str, _Kiosk]]:
             str(kiosk["kiosk_id"]): _Kiosk(decode_key(kiosk["signing_key"]), kiosk["valid_from"], kiosk["valid_until"])
             for kiosk in registry["kiosks"]
         }
+        for kiosk in kiosks.values():
+            parse_time(kiosk.valid_from)
+            if kiosk.valid_until is not None:
+                parse_time(kiosk.valid_until)
         return decode_key(registry["center_key"]), kiosks
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError("The header's keys cannot be read.") from error
 
 

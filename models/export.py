@@ -122,9 +122,10 @@ def _leaves(session: Session) -> list[bytes]:
 
 def _tree(session: Session, leaves: list[bytes], head: TreeHead) -> merkle.MerkleTree:
     """The signed tree; if the stored hashes are not it, those of the records themselves are tried."""
-    tree = merkle.MerkleTree(leaves[: head.size])
-    if len(tree) == head.size and tree.root().hex() == head.root:
-        return tree
+    if all(len(leaf) == merkle.HASH_BYTES for leaf in leaves):  # else a node was damaged
+        tree = merkle.MerkleTree(leaves[: head.size])
+        if len(tree) == head.size and tree.root().hex() == head.root:
+            return tree
     again = merkle.MerkleTree(
         [
             event_leaf(row.body.encode(), row.hash, row.signature, received_at=format_time(row.received_at))
@@ -140,6 +141,8 @@ def _tree(session: Session, leaves: list[bytes], head: TreeHead) -> merkle.Merkl
 
 
 def _write(path: Path, lines: Iterator[bytes]) -> None:
+    if path.exists() and not path.is_file():  # a device would be replaced by a file
+        raise StoreError(f"The bundle cannot be written to {path.name}, which is no file.", code="store_full")
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as stream:

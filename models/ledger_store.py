@@ -70,12 +70,15 @@ def ingest_event(
 ) -> Ingested:
     """Check an event as received and append it to the log; the same event again is a duplicate and changes nothing.
 
-    ``kiosk_id`` is who signed the request. Raises InputError (event_malformed), SignatureInvalid, or LedgerError with
-    code kiosk_unknown, kiosk_revoked, kiosk_mismatch, event_conflict, chain_gap or chain_fork.
+    ``kiosk_id`` is who signed the request. ``received_at`` counts from the kiosk's pairing at the earliest: a center's
+    clock that was set back would otherwise leave a record from before the kiosk's key was valid.
+    Raises InputError (event_malformed), SignatureInvalid, or LedgerError with code kiosk_unknown, kiosk_revoked,
+    kiosk_mismatch, event_conflict, chain_gap or chain_fork.
     """
     signed = SignedEvent.from_wire(wire)
     _lock(session)
     kiosk = _kiosk_of(session, signed, kiosk_id)
+    received_at = max(received_at, kiosk.paired_at)
     body = canonical(signed.body)
     event = verify_event(signed, decode_key(kiosk.signing_key), content=body)
     known = _known(session, event.event_id)

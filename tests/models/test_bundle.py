@@ -347,3 +347,86 @@ def test_a_missing_bundle_or_a_key_that_is_none_gets_one_sentence(tmp_path):
     (tmp_path / "key").write_bytes(b"\x00")
     wrong = run.invoke(ledger, ["verify", str(tmp_path / "nothing"), "--center-key", str(tmp_path / "key")])
     assert isinstance(wrong.exception, InputError) and "holds no Ed25519 public key" in str(wrong.exception)
+
+
+@pytest.mark.parametrize("number", [2, 9, 10_000, -1])
+def test_a_record_whose_number_alone_was_altered_is_called_altered(bundle, number):
+    """Not missing and not inserted: it is the record that was logged there."""
+    for record in (0, 4, RECORDS - 1):
+        bundle.lines = bundle.content.splitlines(keepends=True)
+        bundle.rewrite(record, lambda parsed: parsed.update(leaf=number))
+        report = bundle.verify()
+        assert found(report) == (Fault.ALTERED, record) and f"says that it is {number}" in report.finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        (b'"size":1e999', "not one that Muster writes"),
+        (b'"size":99999999999999999999', "not one that Muster writes"),
+        (b'"size":NaN', "not one that Muster writes"),
+    ],
+)
+def test_a_number_that_no_json_holds_is_a_broken_header_and_no_crash(bundle, written, wanted):
+    bundle.lines[0] = re.sub(rb'"size":\d+', written, bundle.lines[0], count=1)
+    report = bundle.verify(pin=False)
+    assert report.finding.fault is Fault.HEADER and wanted in report.finding.sentence
+
+
+@pytest.mark.parametrize("moment", [None, 5, "today", ["2026-03-02T01:00:00.000000Z"]])
+def test_a_center_that_signs_nonsense_about_its_kiosks_is_refused(bundle, moment):
+    """Whoever made the bundle may hold a key of his own: a wrong type is a finding, never a crash."""
+    header = json.loads(bundle.lines[0])
+    header["registry"]["kiosks"][0]["valid_from"] = moment
+    bundle.lines[0] = canonical(header) + b"\n"
+    forged_by_a_new_center(bundle)
+    report = bundle.verify(pin=False)
+    assert report.finding.fault is Fault.HEADER and "keys cannot be read" in report.finding.sentence
+
+
+@pytest.mark.parametrize("path", [5, "abc", {"a": 1}, [1, 2], [["x"]], ["é"], [None] * 2])
+def test_tree_nodes_of_a_wrong_kind_are_an_alteration_and_no_crash(bundle, path):
+    bundle.rewrite(4, lambda parsed: parsed.update(path=path))
+    assert found(bundle.verify()) == (Fault.ALTERED, 4)
+
+
+@pytest.mark.parametrize("depth", range(200, 1000, 50))
+def test_nodes_nested_without_end_are_an_alteration_and_no_crash(bundle, depth):
+    at = bundle.at[4]
+    bundle.lines[at] = re.sub(rb'"path":\[.*?\]', b'"path":' + b"[" * depth + b"]" * depth, bundle.lines[at])
+    assert found(bundle.verify()) == (Fault.ALTERED, 4)
+
+
+def test_a_node_of_a_wrong_length_in_the_database_is_built_again_too(center, tmp_path):
+    from models.store.center import TreeNodeRow
+
+    chain = center.pair("k-1")
+    center.receive(*(chain.next() for _ in range(6)))
+    center.sign()
+    with writing(center.engine) as session:
+        session.get(TreeNodeRow, (0, 3)).hash = b"short"
+    assert exported(center, tmp_path).ok
+
+
+def test_an_export_never_takes_the_place_of_a_device_or_a_pipe(center, tmp_path):
+    import os
+    import stat
+
+    center.sign()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with reading(center.engine) as session, pytest.raises(StoreError, match="which is no file"):
+        export_bundle(session, pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_clock_that_was_set_back_after_pairing_makes_no_record_look_forged(center, tmp_path):
+    from models.store.center import KioskRow
+
+    chain = center.pair("k-1")
+    with writing(center.engine) as session:
+        paired_at = session.get(KioskRow, "k-1").paired_at
+    center.now = paired_at.replace(year=2025)
+    assert center.receive(chain.next())[0].received_at == paired_at
+    center.sign()
+    assert exported(center, tmp_path).ok
