@@ -144,6 +144,9 @@ class CaptureRetry(Exception):
     """A sample that is not good enough, with the one thing to do about it."""
 
     def __init__(self, reason: RetryReason, **details: object) -> None:
-        super().__init__(reason.value)
+        super().__init__(reason)  # the reason itself: copied or sent to another process, it is made from this again
         self.reason = reason
         self.details = details
+
+    def __str__(self) -> str:
+        return self.reason.value

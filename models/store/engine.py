@@ -159,5 +159,5 @@ def _translate(context: ExceptionContext) -> None:
     for part, code, sentence in _FAULTS:
         if part in said:
             raise StoreError(sentence, code=code) from context.original_exception
-    if context.connection is None:
+    if context.connection is None or context.is_disconnect:
         raise StoreError("The database cannot be reached.", code="store_missing") from context.original_exception
