@@ -75,6 +75,14 @@ class _Rows(NamedTuple):
     prepared: Any  # (R, D) float32 for faces, a list of the engine's own for fingers
 
 
+class _Held(NamedTuple):
+    """What a gallery holds, swapped as one."""
+
+    faces: _Rows
+    fingers: _Rows
+    ignored: int
+
+
 class Gallery:
     """References in memory, by modality. ``replace`` swaps them all; a reader sees the old or the new, never both."""
 
@@ -91,11 +99,11 @@ class Gallery:
         self._face_engine = face_engine
         self._finger_engine = finger_engine
         self._fusion: Fusion = fusion
-        self._faces, self._fingers, self._ignored = self._built(())
+        self._held = self._built(())
 
     def replace(self, references: Iterable[Reference]) -> None:
         """Hold exactly these references. Raises TemplateError for a damaged one and keeps the old ones then."""
-        self._faces, self._fingers, self._ignored = self._built(tuple(references))
+        self._held = self._built(tuple(references))
 
     def __len__(self) -> int:
         """How many people can be recognised."""
@@ -103,49 +111,50 @@ class Gallery:
 
     def people(self, modality: Modality | None = None) -> frozenset[str]:
         """Everyone with a reference, of one modality or of any."""
-        faces = self._faces.people if modality in (None, Modality.FACE) else ()
-        fingers = self._fingers.people if modality in (None, Modality.FINGER) else ()
+        held = self._held
+        faces = held.faces.people if modality in (None, Modality.FACE) else ()
+        fingers = held.fingers.people if modality in (None, Modality.FINGER) else ()
         return frozenset(faces) | frozenset(fingers)
 
     @property
     def ignored(self) -> int:
         """References that take no part: revoked, or of a format that neither engine reads."""
-        return self._ignored
+        return self._held.ignored
 
     def positions(self, person_id: str) -> tuple[FingerPosition, ...]:
         """The fingers this person has enrolled, in code order."""
-        rows = self._fingers
+        rows = self._held.fingers
         mine = {rows.positions[at] for at in _of_person(rows, person_id)} - {None}
         return tuple(sorted(position for position in mine if position is not None))
 
     def identify_face(self, templates: Sequence[Template]) -> CandidateList:
         """Everyone with a face, best first, for one or more templates of one visit. Raises TemplateError."""
-        return self._ranked_faces(templates, self._faces)
+        return self._ranked_faces(templates, self._held.faces)
 
     def verify_face(self, person_id: str, templates: Sequence[Template]) -> Candidate | None:
         """How much this person's face references agree; None without any. Raises TemplateError."""
-        return next(iter(self._ranked_faces(templates, _only(self._faces, person_id))), None)
+        return next(iter(self._ranked_faces(templates, _only(self._held.faces, person_id))), None)
 
     def identify_finger(
         self, template: Template | Sequence[Template], *, position: FingerPosition | None = None
     ) -> CandidateList:
         """Everyone with a finger, best first; ``position`` restricts to one finger. Raises TemplateError."""
-        return self._ranked_fingers(template, _at_position(self._fingers, position))
+        return self._ranked_fingers(template, _at_position(self._held.fingers, position))
 
     def verify_finger(
         self, person_id: str, template: Template | Sequence[Template], *, position: FingerPosition | None = None
     ) -> Candidate | None:
         """How much this person's finger references agree; None without any. Raises TemplateError."""
-        mine = _at_position(_only(self._fingers, person_id), position)
+        mine = _at_position(_only(self._held.fingers, person_id), position)
         return next(iter(self._ranked_fingers(template, mine)), None)
 
-    def _built(self, references: tuple[Reference, ...]) -> tuple[_Rows, _Rows, int]:
+    def _built(self, references: tuple[Reference, ...]) -> _Held:
         faces = _usable(references, Modality.FACE, self._face_engine)
         fingers = _usable(references, Modality.FINGER, self._finger_engine)
         face_rows = self._face_engine.vectors([item.template for item in faces]) if self._face_engine else None
         prepared = [self._finger_engine.prepare(item.template) for item in fingers] if self._finger_engine else []
         ignored = len(references) - len(faces) - len(fingers)
-        return _rows(faces, face_rows), _rows(fingers, prepared), ignored
+        return _Held(_rows(faces, face_rows), _rows(fingers, prepared), ignored)
 
     def _ranked_faces(self, templates: Sequence[Template], rows: _Rows) -> CandidateList:
         if self._face_engine is None:
