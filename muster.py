@@ -20,7 +20,7 @@ COMMANDS = {
     "sensor": ("hardware.commands:sensor", "Fingerprint sensors, real and simulated."),
     "kiosk": ("kiosk.commands:kiosk", "The station: run it, check its devices."),
     "center": ("web.center.commands:center", "The correction center's service and its database."),
-    "enroll": ("enrollment.commands:enroll", "Enroll a person from pictures at the center."),
+    "enroll": ("enrollment.commands:enroll", "Enroll a person from pictures or devices at the center."),
     "ledger": ("models.commands:ledger", "Export and verify the attendance ledger."),
     "demo": ("kiosk.demonstration.command:demo", "A center and a kiosk with simulated hardware and scripted visitors."),
 }
