@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+from models.commands import read_center_key
 from models.errors import ConfigurationError, LedgerError, StoreError
 from models.store.engine import open_store
 from web.center.commands import center
+from web.center.keys import center_key
 
 
 def run(folder: Path, *arguments: str) -> Result:
@@ -60,3 +62,10 @@ def test_a_wrong_address_or_key_is_one_sentence(tmp_path: Path) -> None:
 def test_a_time_zone_that_is_none_is_refused(tmp_path: Path, zone: str) -> None:
     answer = run(tmp_path, "run", "--timezone", zone)
     assert isinstance(answer.exception, ConfigurationError)
+
+
+def test_the_public_key_is_printed_as_the_ledger_wants_it(tmp_path: Path) -> None:
+    printed = run(tmp_path, "public-key")
+    file = tmp_path / "center.pub"
+    file.write_text(printed.output)
+    assert read_center_key(file) == center_key(tmp_path / "keys").public_key()

@@ -12,6 +12,7 @@ import structlog
 
 from models.errors import MusterError
 from models.store.engine import check_store
+from models.wire import encode_key
 from web.center.accounts import add_account, first_admin
 from web.center.app import center_of, create_center
 from web.center.context import Center
@@ -132,6 +133,13 @@ def verify(database: str, keys: Path | None) -> None:
     with assembled.reading() as session:
         checked = check_ledger(session, assembled.key.public_key())
     click.echo(f"{checked.events} events and {checked.heads} tree heads hold.")
+
+
+@center.command("public-key")
+@_store_options
+def public_key(database: str, keys: Path | None) -> None:
+    """Print the center's public key, for ``muster ledger verify --center-key``. Hand it over on another way."""
+    click.echo(encode_key(_open(database, keys).key.public_key()))
 
 
 def _open(database: str, keys: Path | None) -> Center:
