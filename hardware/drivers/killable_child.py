@@ -45,7 +45,7 @@ class KillableChild:
         return self._process.pid
 
     def call(self, name: str, *arguments: object, timeout_s: float) -> dict[str, Any]:
-        """Ask and wait. Raises DeviceTimeout after killing it, DeviceProtocolError if it ended by itself."""
+        """Ask and wait. Raises DeviceTimeout after killing it, DeviceProtocolError if it ended or talks nonsense."""
         deadline = self._monotonic() + timeout_s
         request = json.dumps({"call": name, "arguments": arguments}) + "\n"
         pipe = self._process.stdin
@@ -56,7 +56,12 @@ class KillableChild:
         except (OSError, ValueError) as error:
             self.kill()
             raise DeviceProtocolError("The process of the sensor's library ended.") from error
-        answer: dict[str, Any] = json.loads(self._line(deadline, name, timeout_s))
+        line = self._line(deadline, name, timeout_s)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError as error:
+            self.kill()
+            raise DeviceProtocolError("The process of the sensor's library answers something else.") from error
         return answer
 
     def kill(self) -> None:

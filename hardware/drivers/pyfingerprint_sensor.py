@@ -17,7 +17,7 @@ import numpy as np
 
 from hardware.drivers.killable_child import KillableChild
 from hardware.drivers.serial_port import PortClaim
-from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_position, refuse
+from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_number, check_position, refuse
 from hardware.ports import DeviceInfo, SensorMatch, SensorParameters
 from hardware.zfm.codes import (
     BAUD_STEP,
@@ -72,8 +72,8 @@ class PyFingerprintSensor:
     ) -> None:
         self._port = port
         self._baud = check_baud(baud)
-        self._password = password
-        self._address = address
+        self._password = check_number(password, "password")
+        self._address = check_number(address, "address")
         self._timeout_s = timeout_s
         self._monotonic = monotonic
         self._sleep = sleep

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from hardware.drivers.serial_port import Transport
-from hardware.zfm.codes import Command, Confirmation
+from hardware.zfm.codes import PARAMETERS_BYTES, Command, Confirmation
 from hardware.zfm.frame import PACKET_SIZES, Packet, PacketKind, PacketReader, encode, split
 from models.errors import DeviceProtocolError, DeviceTimeout
 
@@ -40,21 +40,35 @@ class ZfmLink:
         self._monotonic = monotonic
         self._reader = PacketReader()
         self._foreign = 0
+        self._in_doubt = False  # whether an answer may still be on its way
         self.baud = baud
 
     def command(self, command: Command, parameters: bytes = b"", *, answer_bytes: int = 0) -> Acknowledgement:
-        """Send a command and wait for its acknowledgement; an OK must carry ``answer_bytes`` at least."""
+        """Send a command and wait for its acknowledgement; an OK must carry ``answer_bytes`` at least.
+
+        Answers do not say what they answer. After one that did not come, or not whole, the sensor is asked for its
+        parameters first: no other answer looks like theirs, and it comes after all that were late.
+        """
         deadline = self._monotonic() + self._timeout_s
+        if self._in_doubt and command is not Command.VERIFY_PASSWORD:
+            self._ask(Command.READ_PARAMETERS, b"", deadline - 0.75 * self._timeout_s, payload_bytes=PARAMETERS_BYTES)
+        self._in_doubt = True
+        answer = self._ask(command, parameters, deadline)
+        if answer.confirmation == Confirmation.OK and len(answer.payload) < answer_bytes:
+            raise DeviceProtocolError(f"The sensor's answer to {command.name} is too short.")
+        self._in_doubt = False
+        return answer
+
+    def _ask(
+        self, command: Command, parameters: bytes, deadline: float, *, payload_bytes: int | None = None
+    ) -> Acknowledgement:
+        """The next acknowledgement, or the next one with so many bytes of payload."""
         self._begin()
         self._transport.write(encode(Packet(PacketKind.COMMAND, bytes([command]) + parameters, self._address)))
         while True:
             packet = self._next(deadline, command)
-            if packet.kind is PacketKind.ACK and packet.payload:
-                break
-        answer = Acknowledgement(packet.payload[0], packet.payload[1:])
-        if answer.confirmation == Confirmation.OK and len(answer.payload) < answer_bytes:
-            raise DeviceProtocolError(f"The sensor's answer to {command.name} is too short.")
-        return answer
+            if packet.kind is PacketKind.ACK and packet.payload and payload_bytes in (None, len(packet.payload) - 1):
+                return Acknowledgement(packet.payload[0], packet.payload[1:])
 
     def receive(self, command: Command, *, most_bytes: int, usual_bytes: int) -> bytes:
         """The data packets that follow an acknowledgement, joined; one lost or damaged byte spoils the transfer.
@@ -62,6 +76,7 @@ class ZfmLink:
         ``usual_bytes`` sets the deadline, ``most_bytes`` the limit.
         """
         deadline = self._monotonic() + self._transfer_s(usual_bytes)
+        self._in_doubt = True
         content = bytearray()
         kind = PacketKind.DATA
         while kind is not PacketKind.END:
@@ -73,6 +88,7 @@ class ZfmLink:
             content += packet.payload
             if len(content) > most_bytes:
                 raise DeviceProtocolError(f"The sensor sends more after {command.name} than it can hold.")
+        self._in_doubt = False
         return bytes(content)
 
     def send(self, content: bytes, *, packet_bytes: int) -> None:

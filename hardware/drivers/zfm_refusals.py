@@ -53,6 +53,13 @@ def check_position(position: int, count: int = 1, *, capacity: int) -> int:
     return position
 
 
+def check_number(number: int, what: str) -> int:
+    """A password or an address, which have 32 bits. Raises ConfigurationError."""
+    if not 0 <= number <= 0xFFFFFFFF:
+        raise ConfigurationError(f"A sensor's {what} is a number of 32 bits, 0 to 4294967295, not {number}.")
+    return number
+
+
 def check_baud(baud: int) -> int:
     """A speed the family knows: n x 9,600 with n in 1..12. Raises ConfigurationError."""
     if baud % BAUD_STEP or baud // BAUD_STEP not in BAUD_MULTIPLES:

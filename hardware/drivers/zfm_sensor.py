@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from hardware.drivers.serial_port import SerialTransport, Transport
 from hardware.drivers.zfm_link import ZfmLink
-from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_position, refuse
+from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_number, check_position, refuse
 from hardware.ports import DeviceInfo, SensorMatch, SensorParameters
 from hardware.zfm.codes import (
     BAUD_STEP,
@@ -65,8 +65,8 @@ class ZfmSensor:
     ) -> None:
         self._port = port
         self._baud = check_baud(baud)
-        self._password = password
-        self._address = address
+        self._password = check_number(password, "password")
+        self._address = check_number(address, "address")
         self._timeout_s = timeout_s
         self._connect = connect
         self._monotonic = monotonic
@@ -142,7 +142,7 @@ class ZfmSensor:
 
     def set_password(self, password: int) -> None:
         """Give the sensor a new 32-bit password; it remembers."""
-        self._order(Command.SET_PASSWORD, struct.pack(">I", password))
+        self._order(Command.SET_PASSWORD, struct.pack(">I", check_number(password, "password")))
         self._password = password
 
     def capture(self, *, timeout_s: float = 5.0) -> bool:

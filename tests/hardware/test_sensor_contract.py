@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from sensor_parts import Prints
 
-from hardware.drivers import open_sensor
+from hardware.drivers import make_sensor, open_sensor
+from hardware.drivers.killable_child import KillableChild
 from hardware.drivers.pyfingerprint_sensor import PyFingerprintSensor
 from hardware.drivers.zfm_sensor import ZfmSensor
 from hardware.simulation.glass import HandGlass, see
@@ -397,3 +398,22 @@ def test_a_sensor_that_is_switched_off_says_so() -> None:
         sensor.capture()
     assert off.value.code == "device_disabled"
     sensor.close()
+
+
+@pytest.mark.parametrize("driver", ["zfm", "pyfingerprint"])
+@pytest.mark.parametrize("option", ["password", "address"])
+@pytest.mark.parametrize("number", [-1, 1 << 32])
+def test_a_number_of_more_than_32_bits_is_refused_before_anything_is_sent(
+    driver: str, option: str, number: int
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"{option} is a number of 32 bits"):
+        make_sensor(driver, port="/dev/null", **{option: number})
+
+
+def test_a_child_that_talks_nonsense_is_an_error(tmp_path: Path) -> None:
+    program = tmp_path / "babble.py"
+    program.write_text("import sys\nfor line in sys.stdin: print('warning: {', flush=True)\n")
+    child = KillableChild(program)
+    with pytest.raises(DeviceProtocolError, match="answers something else"):
+        child.call("ready", timeout_s=10)
+    assert not child.alive

@@ -17,7 +17,7 @@ from hardware.simulation.finger_matcher import FingerMatcher
 from hardware.simulation.glass import HandGlass
 from hardware.simulation.zfm_chip import ZfmChip
 from models.biometrics import Template, TemplateFormat
-from models.errors import CaptureRetry, DeviceError
+from models.errors import CaptureRetry, DeviceError, DeviceTimeout
 
 RUNS = 10_000
 LONGEST_S = 3.0
@@ -129,7 +129,7 @@ def test_opening_a_port_that_answers_damaged_closes_it_again() -> None:
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(sorted(OPERATIONS)), st.lists(st.binary(max_size=300), max_size=6))
 def test_any_bytes_at_all_end_in_a_result_or_a_typed_error_in_time(name: str, chunks: list[bytes]) -> None:
-    sensor, line, clock = SHARED
+    sensor, line, clock = talk(seed=99)
     line.spoiler = lambda _rng, _frames: iter(chunks)
     survive(sensor, clock, OPERATIONS[name])
     line.spoiler = None
@@ -145,7 +145,7 @@ def test_a_real_answer_with_any_slice_replaced_ends_in_time(name: str, draw: st.
         end = draw.draw(st.integers(start, min(len(whole), start + 40)))
         yield whole[:start] + draw.draw(st.binary(max_size=40)) + whole[end:]
 
-    sensor, line, clock = SHARED
+    sensor, line, clock = talk(seed=99)
     line.spoiler = replace
     survive(sensor, clock, OPERATIONS[name])
     line.spoiler = None
@@ -171,4 +171,26 @@ def test_silence_costs_one_deadline_and_not_more() -> None:
     assert clock() - started == pytest.approx(2.0)
 
 
-SHARED = talk(seed=99)
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones() -> None:
+    """A count of 4 that comes after its deadline must not pass for the score of a comparison."""
+    sensor, line, _clock = talk(seed=1)
+    late: list[bytes] = []
+
+    def hold_back(_rng: random.Random, frames: list[bytes]) -> Iterator[bytes]:
+        late[:] = frames
+        return iter(())
+
+    def after_the_late_one(_rng: random.Random, frames: list[bytes]) -> Iterator[bytes]:
+        owed, late[:] = list(late), []
+        return iter([*owed, *frames])
+
+    line.spoiler = hold_back
+    with pytest.raises(DeviceTimeout):
+        sensor.count()
+    line.spoiler = after_the_late_one
+    assert sensor.count() == 1
+    line.spoiler = hold_back
+    with pytest.raises(DeviceTimeout):
+        sensor.count()
+    line.spoiler = after_the_late_one
+    assert sensor.match() == 1000  # the sensor's own score, not the count of 1
