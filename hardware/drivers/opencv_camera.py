@@ -66,9 +66,10 @@ class OpenCvCamera:
         if self._thread is not None:
             return
         source = self._connect()
-        self._stopping.clear()
+        # Its own for each thread: one that still hangs in the driver from before must not come back to life.
+        self._stopping = threading.Event()
         self._newest = self._fault = self._print = None
-        self._thread = threading.Thread(target=self._drain, args=(source,), name="camera", daemon=True)
+        self._thread = threading.Thread(target=self._drain, args=(source, self._stopping), name="camera", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -131,25 +132,27 @@ class OpenCvCamera:
         source.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return source
 
-    def _drain(self, source: Any) -> None:
+    def _drain(self, source: Any, stopping: threading.Event) -> None:
         failed = 0
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             frame = _read_rgb(source)
             failed = 0 if frame is not None else failed + 1
             if frame is not None:
-                self._keep(frame)
+                self._keep(frame, stopping)
             elif failed >= _FAILED_READS:
                 source.release()
-                source = self._reconnect()
+                source = self._reconnect(stopping)
                 failed = 0
                 if source is None:
                     return
         source.release()
 
-    def _keep(self, pixels: UInt8Array) -> None:
+    def _keep(self, pixels: UInt8Array, stopping: threading.Event) -> None:
         now = self._monotonic()
         mark = zlib.crc32(pixels[::4, ::4].tobytes())
         with self._changed:
+            if stopping.is_set():
+                return
             if mark != self._print:
                 self._print, self._print_since = mark, now
             if now - self._print_since >= self._frozen_after_s:
@@ -162,13 +165,15 @@ class OpenCvCamera:
                 self._newest = Frame(pixels, datetime.now(UTC), int(now * 1e9), self._sequence)
             self._changed.notify_all()
 
-    def _reconnect(self) -> Any:
+    def _reconnect(self, stopping: threading.Event) -> Any:
         """Try until the camera is back; None when the driver is being closed."""
         with self._changed:
+            if stopping.is_set():
+                return None
             self._newest = None
             self._fault = DeviceUnplugged(f"The camera {self._name()} went away.")
             self._changed.notify_all()
-        while not self._stopping.is_set():
+        while not stopping.is_set():
             try:
                 return self._connect()
             except DeviceError:  # told to whoever reads, as the fault above
@@ -180,10 +185,9 @@ def _read_rgb(source: Any) -> UInt8Array | None:
     """One frame, (H, W, 3) RGB, or None if there was none."""
     try:
         succeeded, frame = source.read()
-    except cv2.error:  # what some backends do instead of returning False
+        if not succeeded or frame is None or frame.size == 0:
+            return None
+        way = cv2.COLOR_GRAY2RGB if frame.ndim == 2 else cv2.COLOR_BGR2RGB
+        return np.asarray(cv2.cvtColor(frame, way), np.uint8)
+    except cv2.error:  # what some backends do instead of returning False, and what raw or odd pixels lead to
         return None
-    if not succeeded or frame is None or frame.size == 0:
-        return None
-    if frame.ndim == 2:
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_GRAY2RGB), np.uint8)
-    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)

@@ -1,7 +1,8 @@
 """A video file or a folder of pictures as a camera. Implements ``hardware.ports.Camera``.
 
-Owns the pace: frames appear at ``rate_hz`` and a slow reader misses some, as with a real camera; without a rate every
-read gives the next frame. Refuses to pretend: it says that it is simulated.
+Owns the pace: frames appear at ``rate_hz`` and a slow reader misses some, as with a real camera, but no more than
+thirty, then the recording waits; without a rate every read gives the next frame. Refuses to pretend: it says that it
+is simulated.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
+from hardware.pictures import read_rgb
 from hardware.ports import DeviceInfo, Frame
 from models.biometrics import UInt8Array
 from models.errors import ConfigurationError, DeviceNotFound, DeviceTimeout, DeviceUnplugged, ImageError
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm"}
-_MOST_FILE_BYTES = 64 << 20
+_MOST_BEHIND = 30  # pictures; who stays away longer finds the recording waiting there
 
 
 class RecordedCamera:
@@ -91,6 +93,7 @@ class RecordedCamera:
         if self._rate_hz is None:
             wanted = max(wanted, self._sequence + 1)
         else:
+            self._stop_for(max(after, self._sequence))
             self._wait_for(wanted, timeout_s)
             wanted = max(wanted, self._due())
         while self._sequence < wanted:
@@ -101,6 +104,12 @@ class RecordedCamera:
 
     def _due(self) -> int:
         return int((self._monotonic() - self._started) * (self._rate_hz or 0.0))
+
+    def _stop_for(self, sequence: int) -> None:
+        """Let the recording stand still for a reader who was away: every missed picture would have to be decoded."""
+        missed = self._due() - sequence - _MOST_BEHIND
+        if missed > 0:
+            self._started += missed / (self._rate_hz or 1.0)
 
     def _wait_for(self, sequence: int, timeout_s: float) -> None:
         wait_s = self._started + sequence / (self._rate_hz or 1.0) - self._monotonic()
@@ -133,7 +142,7 @@ class _Folder:
         if self._place >= len(self._pictures):
             return None
         self._place += 1
-        return _read_picture(self._pictures[self._place - 1])
+        return read_rgb(self._pictures[self._place - 1])
 
     def rewind(self) -> None:
         self._place = 0
@@ -150,8 +159,11 @@ class _Video:
         self._source = self._start()
 
     def next(self) -> UInt8Array | None:
-        succeeded, frame = self._source.read()
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8) if succeeded else None
+        try:
+            succeeded, frame = self._source.read()
+            return np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8) if succeeded else None
+        except cv2.error as error:
+            raise ImageError(f"{self._path.name} holds a picture that cannot be shown.") from error
 
     def rewind(self) -> None:
         self._source.release()
@@ -165,19 +177,6 @@ class _Video:
         if not source.isOpened():
             raise ImageError(f"{self._path.name} is no video that can be played.")
         return source
-
-
-def _read_picture(path: Path) -> UInt8Array:
-    try:
-        if path.stat().st_size > _MOST_FILE_BYTES:
-            raise ImageError(f"{path.name} is too large for a picture.")
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-        pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    except (OSError, cv2.error) as error:
-        raise ImageError(f"{path.name} cannot be read as a picture.") from error
-    if pixels is None:
-        raise ImageError(f"{path.name} is no picture.")
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _natural(path: Path) -> tuple[tuple[int, str], ...]:

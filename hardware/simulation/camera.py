@@ -93,10 +93,11 @@ class SimulatedCamera:
             raise DeviceUnplugged("The simulated camera is unplugged.")
         if self._frozen:
             raise DeviceError("The simulated camera hands out the same picture again and again.", code="device_frozen")
-        if self._opened_s is None:
+        opened_s = self._opened_s  # looked at once: ``plug`` may take it away at any moment
+        if opened_s is None:
             raise DeviceError("The simulated camera is not open.", code="device_closed")
-        sequence = int((self._clock() - self._opened_s) / self._period_s + 1e-6)
-        return sequence, self._opened_s + (sequence + 1) * self._period_s
+        sequence = int((self._clock() - opened_s) / self._period_s + 1e-6)
+        return sequence, opened_s + (sequence + 1) * self._period_s
 
     def _frame(self, sequence: int) -> Frame:
         if self._newest is None or self._newest.sequence != sequence:

@@ -13,16 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 
+from hardware.pictures import read_gray
 from hardware.zfm.codes import IMAGE_HEIGHT, IMAGE_WIDTH
 from models.biometrics import UInt8Array
 from models.errors import ImageError, InputError
 
 _NAME = re.compile(r"(?P<finger>.+)_(?P<impression>\d+)")
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".webp"}
-_MOST_FILE_BYTES = 32 << 20
 
 
 class Glass(Protocol):
@@ -124,20 +123,6 @@ def finger_files(folder: Path) -> dict[str, list[Path]]:
     if not fingers:
         raise InputError(f"{folder} holds no picture named <finger>_<impression>, for example 1_1.png.")
     return fingers
-
-
-def read_gray(path: Path) -> UInt8Array:
-    """A picture file as (H, W) uint8. Raises ImageError naming the file."""
-    try:
-        if path.stat().st_size > _MOST_FILE_BYTES:
-            raise ImageError(f"{path.name} is too large for a picture of a finger.")
-        content = np.frombuffer(path.read_bytes(), np.uint8)
-        pixels = cv2.imdecode(content, cv2.IMREAD_GRAYSCALE) if content.size else None
-    except (OSError, cv2.error) as error:
-        raise ImageError(f"{path.name} cannot be read as a picture.") from error
-    if pixels is None:
-        raise ImageError(f"{path.name} is no picture.")
-    return np.asarray(pixels, np.uint8)
 
 
 def see(pixels: UInt8Array) -> UInt8Array:

@@ -55,12 +55,14 @@ class Terminal:
 
 
 def make_link(link: Path | None, target: str) -> None:
-    """Point ``link`` at a terminal. Raises ConfigurationError rather than replace what is no link."""
+    """Point ``link`` at a terminal. Raises ConfigurationError rather than replace what is no link to a terminal."""
     if link is None:
         return
     try:
-        if link.is_symlink():  # left behind by a simulation that was killed
-            link.unlink()
+        if link.is_symlink():
+            if link.readlink().parent != Path(target).parent:
+                raise ConfigurationError(f"{link} is a link to something else, so it is not replaced.")
+            link.unlink()  # left behind by a simulation that was killed
         link.symlink_to(target)
     except FileExistsError as error:
         raise ConfigurationError(f"{link} exists and is no link, so it is not replaced.") from error

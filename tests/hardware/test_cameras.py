@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from hardware.drivers import CAMERAS, make_camera, open_camera
 from hardware.drivers.opencv_camera import OpenCvCamera
 from hardware.drivers.recorded_camera import RecordedCamera
+from hardware.pictures import read_gray, read_rgb
 from models.errors import (
     ConfigurationError,
     DeviceBusy,
@@ -258,3 +260,74 @@ def test_an_unknown_camera_is_answered_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match="rate_hz"):
         make_camera("recorded", path="x", rate=3)
     assert set(CAMERAS) == {"disabled", "opencv", "recorded", "simulated"}
+
+
+def test_a_read_that_hung_when_the_camera_was_closed_brings_no_frame_of_the_old_one_back() -> None:
+    """The driver's thread may come back from a hung read long after the camera was opened again."""
+
+    class Hung(FakeCapture):
+        def read(self) -> tuple[bool, Any]:
+            self.more.acquire()
+            return True, picture(1)
+
+    old, new = Hung(), FakeCapture()
+    sources = iter([old, new])
+    camera = OpenCvCamera(0, capture=lambda device: next(sources))
+    camera.open()
+    hung = camera._thread
+    assert hung is not None
+    camera._stopping.set()  # as ``close`` does, which then waits two seconds and leaves the thread behind
+    camera._thread = None
+    camera.open()
+    old.more.release()
+    hung.join(5)
+    assert not hung.is_alive() and old.released == 1
+    new.put(picture(9))
+    assert int(camera.read(timeout_s=5).pixels[0, 0, 2]) == 9
+    camera.close()
+
+
+def test_pixels_that_cannot_be_shown_are_a_failed_read_and_do_not_end_the_driver() -> None:
+    source = FakeCapture()
+    camera = OpenCvCamera(0, capture=source)
+    camera.open()
+    source.put(np.zeros((4, 4, 2), np.uint8), picture(7))
+    assert int(camera.read(timeout_s=5).pixels[0, 0, 2]) == 7
+    camera.close()
+
+
+def test_a_recording_waits_for_a_reader_who_was_away(tmp_path: Path) -> None:
+    """Otherwise an hour's absence would mean decoding an hour of pictures at once."""
+    for number in range(3):
+        assert cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((8, 8, 3), number, np.uint8))
+    clock = Clock()
+    camera = RecordedCamera(tmp_path, rate_hz=10, monotonic=clock, sleep=clock.sleep)
+    camera.open()
+    first = camera.read().sequence
+    clock.now_s += 3600
+    after_an_hour = camera.read(after=first).sequence
+    assert first < after_an_hour <= first + 31
+    clock.now_s += 0.1
+    assert camera.read(after=after_an_hour).sequence == after_an_hour + 1
+
+
+def test_a_small_file_does_not_unfold_into_gigabytes(tmp_path: Path) -> None:
+    content = bytearray(cv2.imencode(".png", np.zeros((8, 8), np.uint8))[1].tobytes())
+    content[16:24] = (30_000).to_bytes(4, "big") * 2  # width and height of the header
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    bomb = tmp_path / "1_1.png"
+    bomb.write_bytes(content)
+    for read in (read_rgb, read_gray):
+        with pytest.raises(ImageError, match=r"1_1\.png is too large"):
+            read(bomb)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"BM" + b"\xff" * 60, b"II*\0" + b"\xff" * 40]
+)
+def test_a_broken_picture_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "1_1.png"
+    file.write_bytes(content)
+    for read in (read_rgb, read_gray):
+        with pytest.raises(ImageError, match=r"1_1\.png"):
+            read(file)

@@ -52,6 +52,15 @@ def test_the_link_appears_and_goes(finger_engine: Any, tmp_path: Path) -> None:
     assert not link.is_symlink()
 
 
+def test_a_link_to_something_else_is_not_replaced(finger_engine: Any, tmp_path: Path) -> None:
+    link, own = tmp_path / "tty", tmp_path / "own"
+    own.write_text("kept")
+    link.symlink_to(own)
+    with pytest.raises(ConfigurationError, match="is a link to something else"):
+        ZfmEmulator(HandGlass(), finger_engine, link=link).start()
+    assert link.readlink() == own and own.read_text() == "kept"
+
+
 def test_a_file_in_the_place_of_the_link_is_not_replaced(finger_engine: Any, tmp_path: Path) -> None:
     link = tmp_path / "sensor"
     link.write_text("mine")
