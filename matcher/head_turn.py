@@ -5,7 +5,8 @@ landmark detectors, while the jaw falls back, steadily and not before the challe
 a turned plane does and the nose stays in that plane. Anything else is undecided, which is what doing nothing is.
 Refuses identity: that the same person was there all the time is the caller's to know.
 
-Limits were set on photographs of people in many poses (solid) and on printed photographs moved by hand (plane).
+Limits were set on photographs of people in many poses (solid), printed photographs moved by hand (plane) and people at
+a webcam (rest). Known weakness: on some turned sheets both detectors slip along the nose alike, and the sheet passes.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ class TurnLimits:
     smallest_eye_px: float = 18.0
     rest_frames: int = 3  # the face from the front, before it turns
     rest_parallax: float = 0.045
-    rest_asymmetry: float = 0.40  # not yet turned away when the challenge is drawn
+    rest_asymmetry: float = 0.20  # looks at the camera first; people at a webcam stay below 0.12 in 99 of 100 frames
     nose: float = 0.11  # about 15 degrees
     nose_again: float = 0.09
+    agreement: float = 0.6  # of the nose: as much the other detector must see; 19 of 20 real turned heads reach it
     jaw: float = 0.07  # falls back at least so far
     misfit: float = 0.09
     turned_frames: int = 3
@@ -41,6 +43,7 @@ class TurnLimits:
     speed: float = 1.6  # further eye distances per second that a quick head makes
     gap_s: float = 1.0
     narrow: float = 0.88  # a plane turned by 28 degrees
+    solid_share: float = 0.6  # of the parallax that a head as narrow as this shows; 24 of 25 real turned heads do
     plane_share: float = 0.35  # of the parallax that a head turned so far would show
     plane_frames: int = 5
 
@@ -126,7 +129,7 @@ class HeadTurn:
             "spent": float(self.spent),
         }
         if self._reaction_s is not None:
-            measures["reaction_s"] = round(self._reaction_s, 3)
+            measures["reaction_s"] = round(float(self._reaction_s), 3)
         return PresentationEvidence(self.name, self._verdict, measures)
 
     def hint(self) -> TurnHint | None:
@@ -194,19 +197,24 @@ class HeadTurn:
         limits = self._limits
         return (
             sign * moved.nose[0] >= limits.nose
-            and sign * moved.nose_again[0] >= limits.nose_again
+            and sign * moved.nose_again[0] >= max(limits.nose_again, limits.agreement * sign * moved.nose[0])
             and sign * moved.jaw[0] <= -limits.jaw
             and moved.misfit <= limits.misfit
+            and min(abs(moved.nose[0]), abs(moved.nose_again[0])) >= limits.solid_share * _expected(moved.narrowing)
         )
 
     def _turned_as_plane(self, moved: Parallax) -> bool:
         """Whether the face is as narrow as a turned one and nothing left its plane."""
         if moved.narrowing >= self._limits.narrow:
             return False
-        expected = NOSE_HEIGHT * float(np.sin(np.arccos(max(moved.narrowing, 0.0))))
-        allowed = self._limits.plane_share * expected
+        allowed = self._limits.plane_share * _expected(moved.narrowing)
         return max(abs(moved.nose[0]), abs(moved.nose_again[0]) * 0.8, abs(moved.jaw[0]) * 0.6) < allowed
 
     def _spend(self) -> None:
         self.spent = True
         self._hint = TurnHint.TRY_AGAIN
+
+
+def _expected(narrowing: float) -> float:
+    """The nose's parallax on a head that turned until its face was so narrow."""
+    return NOSE_HEIGHT * float(np.sin(np.arccos(np.clip(narrowing, 0.0, 1.0))))

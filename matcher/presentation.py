@@ -3,7 +3,8 @@
 Owns the drawing, the port of a witness and how several verdicts become one. Refuses to see anything itself. It fails
 closed: what is undecided, not available or broken never passes.
 
-One turn out of two directions stops a photograph, and a recording half of the time. It is a first check, not the last.
+It is a first check, not the last: about one in a hundred simulated photographs that were turned by hand passed it, and
+a recording of a turning head passes half of the time.
 """
 
 from __future__ import annotations

@@ -148,6 +148,16 @@ def test_a_cut_to_a_turned_head_does_not_pass() -> None:
     assert witness.verdict().verdict is WitnessVerdict.UNDECIDED
 
 
+def test_a_turn_that_only_one_detector_sees_does_not_pass() -> None:
+    """On a photograph of a half-turned face the 68 points may slip along the nose; the detector's five do not."""
+    witness, solid, flat = HeadTurn("turn_left", points=None), Skull(), Skull(depth=0.35)  # type: ignore[arg-type]
+    for number in range(40):
+        yaw_deg = 32 * float(np.clip((number - 9) / 8, 0, 1))
+        seen = Points(flat.seen(yaw_deg=yaw_deg).five, solid.seen(yaw_deg=yaw_deg).many)
+        witness.observe_points(seen, number * FRAME_S)
+    assert witness.verdict().verdict is not WitnessVerdict.PASSED
+
+
 def test_a_mirror_picture_swaps_left_and_right() -> None:
     witness = HeadTurn("turn_left", points=None, mirrored=True)  # type: ignore[arg-type]
     feed(witness, Skull(), reaches_deg=-28)
