@@ -1,4 +1,4 @@
-"""What travels between a kiosk and the center. Owns signatures of requests and documents, sealing and the pairing code.
+"""What travels between a kiosk and the center. Owns signatures of requests and documents, sealing, pairing's digits.
 
 Refuses transport: it makes and checks headers and JSON values. Requests carry HTTP message signatures (RFC 9421) over
 method, path, query and the body's digest (RFC 9530); documents are canonical JSON (RFC 8785) signed with Ed25519.
@@ -33,13 +33,15 @@ from models.errors import InputError, RequestReplayed, SignatureInvalid, Signatu
 from models.text import decode_bytes, encode_bytes
 
 __all__ = [
-    "decode_bytes", "decode_key", "encode_bytes", "encode_key", "open_document", "open_sealed", "pairing_code",
-    "seal_to", "sign_document", "sign_request", "verify_request",
+    "PAIRING_NONCE_BYTES", "decode_bytes", "decode_key", "encode_bytes", "encode_key", "open_document", "open_sealed",
+    "pairing_code", "pairing_commitment", "seal_to", "sign_document", "sign_request", "verify_request",
 ]  # fmt: skip
 
 _TAG = "muster"
 _COVERED = ("@method", "@path", "@query", "content-digest")
 _SEAL = "x25519-hkdf-sha256-aes256gcm"
+
+PAIRING_NONCE_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,15 +150,32 @@ def decode_key(text: str) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(raw)
 
 
-def pairing_code(kiosk_signing_key: bytes, kiosk_agreement_key: bytes, center_key: bytes) -> str:
-    """Twelve digits that both sides compute from the raw keys, ``1234-5678-9012``; takes about 50 ms.
+def pairing_commitment(nonce: bytes, *, signing_key: bytes, agreement_key: bytes) -> bytes:
+    """32 bytes by which a kiosk is bound to its nonce and its raw public keys before it tells the nonce.
 
-    A man in the middle would have to show the same digits for other keys. Twelve digits are 40 bits, few enough to
-    search with a plain hash; scrypt (RFC 7914) over the SHA-256 of the keys makes each try cost 16 MiB and 50 ms.
+    Raises InputError unless each of the three has 32 bytes.
     """
-    keys = hashlib.sha256(b"muster-pairing/1" + kiosk_signing_key + kiosk_agreement_key + center_key).digest()
-    stretched = hashlib.scrypt(keys, salt=b"muster-pairing/1", n=2**14, r=8, p=1, dklen=16)
-    digits = f"{int.from_bytes(stretched, 'big') % 10**12:012d}"
+    return hashlib.sha256(b"muster-pairing-commitment/1" + _joined(nonce, signing_key, agreement_key)).digest()
+
+
+def pairing_code(
+    pairing_id: str,
+    *,
+    kiosk_nonce: bytes,
+    center_nonce: bytes,
+    signing_key: bytes,
+    agreement_key: bytes,
+    center_key: bytes,
+) -> str:
+    """Twelve digits that both sides compute from what each saw of a pairing, ``1234-5678-9012``.
+
+    The kiosk commits to its nonce before it sees the center's, and tells it afterwards. So whoever stands in between
+    must fix his own part of each side's digits before he can compute them: one try in 10**12, however fast he is.
+    That is why a plain hash is enough. Raises InputError unless keys and nonces have 32 bytes each.
+    """
+    content = _joined(kiosk_nonce, center_nonce, signing_key, agreement_key, center_key) + pairing_id.encode()
+    digest = hashlib.sha256(b"muster-pairing-code/2" + content).digest()
+    digits = f"{int.from_bytes(digest, 'big') % 10**12:012d}"  # of all 256 bits: of 40, some digits would come twice
     return f"{digits[:4]}-{digits[4:8]}-{digits[8:]}"
 
 
@@ -214,6 +233,13 @@ def open_document(wire: object, key: Ed25519PublicKey) -> dict[str, Any]:
     except (InvalidSignature, InputError, ValueError) as error:
         raise SignatureInvalid("The document was altered, or signed by another key.") from error
     return dict(document)
+
+
+def _joined(*parts: bytes) -> bytes:
+    """Keys and nonces in a row, unambiguous because each has the same length."""
+    if any(len(part) != PAIRING_NONCE_BYTES for part in parts):
+        raise InputError("A public key or nonce of a pairing has 32 bytes.", code="key_malformed")
+    return b"".join(parts)
 
 
 def _sealing_key(shared: bytes, sender: bytes, receiver: bytes, context: bytes) -> bytes:

@@ -128,7 +128,10 @@ class KioskRow(Base):
 
 
 class PairingRow(Base):
-    """A kiosk that asks to be paired. ``status`` is pending, approved, rejected or expired."""
+    """A kiosk that asks to be paired. ``status`` is pending, approved, rejected or expired.
+
+    ``commitment`` and ``center_nonce`` are base64url; ``code_hash`` is there once the kiosk revealed its nonce.
+    """
 
     __tablename__ = "pairings"
 
@@ -137,7 +140,9 @@ class PairingRow(Base):
     software: Mapped[str] = mapped_column(default="", server_default="")
     signing_key: Mapped[str]
     agreement_key: Mapped[str]
-    code_hash: Mapped[str]
+    commitment: Mapped[str] = mapped_column(unique=True)
+    center_nonce: Mapped[str]
+    code_hash: Mapped[str | None]
     status: Mapped[str] = mapped_column(default="pending", server_default="pending")
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -138,14 +137,30 @@ def test_keys_survive_their_text_and_nothing_else_is_a_key():
             wire.decode_key(text)
 
 
-def test_the_pairing_code_depends_on_every_key():
-    keys = [bytes([n]) * 32 for n in range(3)]
-    code = wire.pairing_code(*keys)
-    assert code == wire.pairing_code(*keys)
+def test_the_pairing_code_depends_on_every_key_on_both_nonces_and_on_the_pairing():
+    names = ("kiosk_nonce", "center_nonce", "signing_key", "agreement_key", "center_key")
+    parts = {name: bytes([n]) * 32 for n, name in enumerate(names)}
+    code = wire.pairing_code("pairing-1", **parts)
+    assert code == wire.pairing_code("pairing-1", **parts)
     groups = code.split("-")
     assert [len(group) for group in groups] == [4, 4, 4] and "".join(groups).isdigit()
-    others = [wire.pairing_code(*keys[:n], b"x" * 32, *keys[n + 1 :]) for n in range(3)]
-    assert all(left != right for left, right in pairwise([code, *others]))
+    others = [wire.pairing_code("pairing-1", **parts | {name: b"x" * 32}) for name in names]
+    swapped = parts | {"kiosk_nonce": parts["center_nonce"], "center_nonce": parts["kiosk_nonce"]}
+    others += [wire.pairing_code("pairing-2", **parts), wire.pairing_code("pairing-1", **swapped)]
+    assert len({code, *others}) == len(others) + 1
+    with pytest.raises(InputError):
+        wire.pairing_code("pairing-1", **parts | {"center_nonce": b"short"})
+
+
+def test_a_commitment_binds_the_nonce_and_both_keys_and_does_not_tell_the_nonce():
+    parts = {"nonce": b"n" * 32, "signing_key": b"s" * 32, "agreement_key": b"a" * 32}
+    commitment = wire.pairing_commitment(**parts)
+    assert len(commitment) == 32 and parts["nonce"] not in commitment
+    others = [wire.pairing_commitment(**parts | {name: b"x" * 32}) for name in parts]
+    assert len({commitment, *others}) == 4
+    for name in parts:
+        with pytest.raises(InputError):
+            wire.pairing_commitment(**parts | {name: b"x" * 31})
 
 
 def test_a_sealed_message_opens_with_its_key_and_context_only():
@@ -184,3 +199,12 @@ def test_a_document_is_opened_only_as_it_was_signed():
     for message in wrong:
         with pytest.raises(SignatureInvalid):
             wire.open_document(message, KEY.public_key())
+
+
+@pytest.mark.parametrize("nonce", ["", "short", "a" * 15, "a" * 129])
+def test_a_nonce_that_could_repeat_or_fill_the_memory_is_refused(monkeypatch, nonce):
+    monkeypatch.setattr(wire.secrets, "token_urlsafe", lambda _size: nonce)
+    nonces = Nonces()
+    with pytest.raises(SignatureInvalid, match="no usable nonce"):
+        verify(signed(), nonces=nonces)
+    assert not nonces.seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass, field
@@ -36,7 +37,15 @@ from models.attendance import (
     uuid7,
 )
 from models.store.engine import open_store
-from models.wire import decode_bytes, encode_key, open_sealed, pairing_code, sign_request
+from models.wire import (
+    decode_bytes,
+    encode_bytes,
+    encode_key,
+    open_sealed,
+    pairing_code,
+    pairing_commitment,
+    sign_request,
+)
 from web.center.app import center_of, create_center
 from web.center.context import Center
 from web.center.pairing import approve_pairing
@@ -115,10 +124,12 @@ class Station:
     seq: int = FIRST_SEQ
     prev_hash: str = FIRST_HASH
     site_key: dict[str, Any] = field(default_factory=dict)
+    nonce: bytes = b""
 
     def pair(self, *, site_id: str = "xiqiao") -> Station:
         """Walk the whole pairing; the digits are computed by the kiosk's own side."""
         opened = self.ask_for_pairing()
+        assert self.reveal(opened).status_code == 200
         digits = self.digits(opened)
         with self.house.center.writing() as session:
             approve_pairing(self.house.center, session, digits, site_id=site_id, name="前台")
@@ -128,9 +139,12 @@ class Station:
         return self
 
     def ask_for_pairing(self) -> dict[str, Any]:
+        self.nonce = secrets.token_bytes(32)
+        commitment = pairing_commitment(self.nonce, **self._raw_keys())
         asked = {
             "signing_key": encode_key(self.signing.public_key()),
             "agreement_key": encode_key(self.agreement.public_key()),
+            "commitment": encode_bytes(commitment),
             "name": "前台",
             "software": "muster 0.1.0",
         }
@@ -138,20 +152,31 @@ class Station:
         assert answer.status_code == 201, answer.text
         return dict(answer.json)
 
+    def reveal(self, opened: dict[str, Any], nonce: bytes | None = None) -> TestResponse:
+        content = {"nonce": encode_bytes(nonce or self.nonce)}
+        path = f"/api/v1/pairings/{opened['pairing_id']}/reveal"
+        return self.post(path, content, key_id=opened["pairing_id"])
+
     def digits(self, opened: dict[str, Any]) -> str:
         return pairing_code(
-            self.signing.public_key().public_bytes_raw(),
-            self.agreement.public_key().public_bytes_raw(),
-            decode_bytes(opened["center_key"]),
+            opened["pairing_id"],
+            kiosk_nonce=self.nonce,
+            center_nonce=decode_bytes(opened["center_nonce"]),
+            center_key=decode_bytes(opened["center_key"]),
+            **self._raw_keys(),
         )
+
+    def _raw_keys(self) -> dict[str, bytes]:
+        keys = {"signing_key": self.signing, "agreement_key": self.agreement}
+        return {name: key.public_key().public_bytes_raw() for name, key in keys.items()}
 
     def get(self, path: str, *, key_id: str | None = None, headers: dict[str, str] | None = None) -> TestResponse:
         signed = self.signature("GET", path, b"", key_id=key_id)
         return self.client.get(path, headers={**signed, **(headers or {})})
 
-    def post(self, path: str, content: Any, **changes: Any) -> TestResponse:
+    def post(self, path: str, content: Any, *, key_id: str | None = None, **changes: Any) -> TestResponse:
         body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        headers = {"Content-Type": "application/json", **self.signature("POST", path, body), **changes}
+        headers = {"Content-Type": "application/json", **self.signature("POST", path, body, key_id=key_id), **changes}
         return self.client.post(path, data=body, headers=headers)
 
     def signature(self, method: str, path: str, body: bytes, *, key_id: str | None = None) -> dict[str, str]:

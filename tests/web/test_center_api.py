@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from werkzeug.test import TestResponse
 
 from models.attendance import sign_event
+from models.errors import InputError
 from models.store.center import EventRow, KioskRow
-from models.wire import decode_key, open_document, sign_request
+from models.wire import decode_key, encode_bytes, encode_key, open_document, pairing_commitment, sign_request
 from web.center.heads import HeadSigner, sign_tree_head_now
-from web.center.pairing import reject_pairing, revoke_kiosk
+from web.center.pairing import approve_pairing, reject_pairing, revoke_kiosk, waiting_pairings
 from web.center.verification import check_ledger
 
 
@@ -56,6 +57,103 @@ def test_only_the_kiosk_itself_may_ask_for_its_pairing(house: House) -> None:
     assert other.get(address, key_id=other_id).status_code == 403
 
 
+def test_there_are_no_digits_before_the_kiosk_revealed_its_nonce(house: House) -> None:
+    station = Station(house, house.client())
+    opened = station.ask_for_pairing()
+    with house.center.writing() as session:
+        assert waiting_pairings(session, house.clock()) == []
+        with pytest.raises(InputError, match="No waiting kiosk"):
+            approve_pairing(house.center, session, station.digits(opened), site_id="xiqiao", name="")
+    answer = station.reveal(opened)
+    assert (answer.status_code, answer.json["revealed"]) == (200, True)
+    with house.center.writing() as session:
+        assert approve_pairing(house.center, session, station.digits(opened), site_id="xiqiao", name="")
+
+
+def test_a_wrong_reveal_is_refused_and_gives_no_digits(house: House) -> None:
+    station = Station(house, house.client())
+    opened = station.ask_for_pairing()
+    answer = station.reveal(opened, b"x" * 32)
+    assert (answer.status_code, code_of(answer)) == (422, "commitment_broken")
+    with house.center.reading() as session:
+        assert waiting_pairings(session, house.clock()) == []
+
+
+def test_a_nonce_is_told_once(house: House) -> None:
+    """The same request again, the same nonce signed anew and another nonce: none of them is taken."""
+    station = Station(house, house.client())
+    opened = station.ask_for_pairing()
+    path = f"/api/v1/pairings/{opened['pairing_id']}/reveal"
+    body = json.dumps({"nonce": encode_bytes(station.nonce)}).encode()
+    headers = station.signature("POST", path, body, key_id=opened["pairing_id"])
+    sent = [station.client.post(path, data=body, headers=headers, content_type="application/json") for _ in range(2)]
+    assert (sent[0].status_code, sent[1].status_code, code_of(sent[1])) == (200, 409, "request_replayed")
+    for nonce in (station.nonce, b"x" * 32):
+        answer = station.reveal(opened, nonce)
+        assert (answer.status_code, code_of(answer)) == (409, "pairing_revealed")
+    with house.center.writing() as session:
+        assert approve_pairing(house.center, session, station.digits(opened), site_id="xiqiao", name="")
+
+
+def test_a_commitment_serves_one_pairing_only(house: House) -> None:
+    station = Station(house, house.client())
+    station.ask_for_pairing()
+    asked = {
+        "signing_key": encode_key(station.signing.public_key()),
+        "agreement_key": encode_key(station.agreement.public_key()),
+        "commitment": encode_bytes(
+            pairing_commitment(
+                station.nonce,
+                signing_key=station.signing.public_key().public_bytes_raw(),
+                agreement_key=station.agreement.public_key().public_bytes_raw(),
+            )
+        ),
+        "name": "",
+        "software": "",
+    }
+    answer = house.client().post("/api/v1/pairings", json=asked)
+    assert (answer.status_code, code_of(answer)) == (409, "commitment_used")
+
+
+def test_only_the_kiosk_itself_reveals_and_only_while_the_pairing_waits(house: House) -> None:
+    station, other = Station(house, house.client()), Station(house, house.client())
+    opened, strange = station.ask_for_pairing(), other.ask_for_pairing()
+    other.nonce = station.nonce
+    assert code_of(other.reveal(opened)) == "signature_invalid"
+    path = f"/api/v1/pairings/{opened['pairing_id']}/reveal"
+    content = {"nonce": encode_bytes(station.nonce)}
+    assert other.post(path, content, key_id=strange["pairing_id"]).status_code == 403
+    assert code_of(other.client.post(path, json=content)) == "signature_missing"
+    house.clock.forward(15 * 60 + 1)
+    answer = station.reveal(opened)
+    assert (answer.status_code, code_of(answer)) == (409, "pairing_over")
+
+
+def test_a_man_in_the_middle_with_keys_of_his_own_on_both_sides_shows_other_digits(house: House) -> None:
+    """He repeats the center's pairing id and nonce to the kiosk and opens a pairing of his own at the center."""
+    kiosk, middle = Station(house, house.client()), Station(house, house.client())
+    at_center = middle.ask_for_pairing()
+    kiosk.nonce = b"k" * 32
+    false_key = encode_key(Ed25519PrivateKey.generate().public_key())
+    shown = kiosk.digits({**at_center, "center_key": false_key})
+    middle.reveal(at_center)
+    assert shown != middle.digits(at_center)
+    with house.center.writing() as session, pytest.raises(InputError, match="No waiting kiosk"):
+        approve_pairing(house.center, session, shown, site_id="xiqiao", name="")
+
+
+def test_an_approval_is_signed_by_the_center(house: House) -> None:
+    station = Station(house, house.client())
+    opened = station.ask_for_pairing()
+    station.reveal(opened)
+    with house.center.writing() as session:
+        approve_pairing(house.center, session, station.digits(opened), site_id="xiqiao", name="")
+    state = station.get(f"/api/v1/pairings/{opened['pairing_id']}", key_id=opened["pairing_id"]).json
+    signature = state.pop("signature")
+    signed = {"document": {**state, "pairing_id": opened["pairing_id"]}, "signature": signature}
+    assert open_document(signed, decode_key(opened["center_key"]))["site_id"] == "xiqiao"
+
+
 def test_a_pairing_expires_and_can_be_refused(house: House) -> None:
     station = Station(house, house.client())
     opened = station.ask_for_pairing()
@@ -70,7 +168,7 @@ def test_a_pairing_expires_and_can_be_refused(house: House) -> None:
 
 
 def test_a_key_of_small_order_is_refused_at_pairing(house: House) -> None:
-    asked = {"signing_key": "A" * 43, "agreement_key": "A" * 43, "name": "", "software": ""}
+    asked = {"signing_key": "A" * 43, "agreement_key": "A" * 43, "commitment": "A" * 43, "name": "", "software": ""}
     answer = house.client().post("/api/v1/pairings", json=asked)
     assert (answer.status_code, code_of(answer)) == (422, "key_malformed")
 

@@ -72,7 +72,7 @@ def busy(house: House) -> House:
     house.clock.now += timedelta(minutes=3)
     kiosk.get("/api/v1/gallery")
     waiting = Station(house, house.client())
-    waiting.ask_for_pairing()
+    waiting.reveal(waiting.ask_for_pairing())
     return house
 
 
@@ -162,6 +162,7 @@ def test_the_table_is_saved_with_the_filters_of_the_page(desk: Any) -> None:
 def test_a_kiosk_is_paired_from_the_page(busy: House, desk: Any) -> None:
     station = Station(busy, busy.client())
     opened = station.ask_for_pairing()
+    station.reveal(opened)
     desk.goto("/kiosks/")
     desk.fill("input[name=code]", station.digits(opened))
     desk.select_option("select[name=site_id]", "xiqiao")

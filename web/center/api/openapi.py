@@ -30,6 +30,7 @@ _SIGNED = ("400", "401", "403", "409", "413", "429", "500", "503")
 _MODELS: tuple[type[BaseModel], ...] = (
     schemas.PairingRequest,
     schemas.PairingOpened,
+    schemas.PairingReveal,
     schemas.PairingState,
     schemas.EventSubmission,
     schemas.EventBatch,
@@ -108,6 +109,16 @@ def _paths() -> dict[str, Any]:
             "parameters": [pairing_id],
             "get": _operation(
                 "pairing_state", "Where a pairing stands", {"200": schemas.PairingState}, (*_SIGNED, "404")
+            ),
+        },
+        "/api/v1/pairings/{pairing_id}/reveal": {
+            "parameters": [pairing_id],
+            "post": _operation(
+                "reveal_pairing",
+                "Tell the nonce that was committed to",
+                {"200": schemas.PairingState},
+                (*_SIGNED, "404", "415", "422"),
+                body=schemas.PairingReveal,
             ),
         },
         "/api/v1/gallery": {

@@ -26,10 +26,11 @@ from web.center.api.schemas import (
     Health,
     LedgerHead,
     PairingRequest,
+    PairingReveal,
 )
 from web.center.context import the_center
 from web.center.galleries import gallery_document, gallery_tag
-from web.center.pairing import open_pairing, pairing_state
+from web.center.pairing import open_pairing, pairing_state, reveal_pairing
 from web.center.version import version
 from web.shared.errors import ApiError
 
@@ -64,6 +65,14 @@ def state(pairing_id: str) -> ResponseReturnValue:
     center = the_center()
     signed_pairing(center, pairing_id)
     return _answer(pairing_state(center, pairing_id))
+
+
+@api.post("/pairings/<pairing_id>/reveal", provide_automatic_options=False)
+def reveal(pairing_id: str) -> ResponseReturnValue:
+    """A kiosk tells the nonce that it committed to."""
+    center = the_center()
+    signed_pairing(center, pairing_id)
+    return _answer(reveal_pairing(center, pairing_id, read_body(PairingReveal)))
 
 
 @api.get("/gallery", provide_automatic_options=False)

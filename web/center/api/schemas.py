@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-PublicKeyText = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$", description="32 raw bytes, base64url, no padding")
-]
+_RAW_32 = Field(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$", description="32 raw bytes, base64url, no padding")
+PublicKeyText = Annotated[str, _RAW_32]
+NonceText = Annotated[str, _RAW_32]
+CommitmentText = Annotated[str, _RAW_32]
 HashText = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256, lower-case hexadecimal")]
 SignatureText = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$", description="Ed25519, lower-case hexadecimal")]
 TimeText = Annotated[str, Field(description="RFC 3339, UTC, microseconds, Z")]
@@ -27,20 +28,28 @@ class Strict(BaseModel):
 
 
 class PairingRequest(Strict):
-    """A kiosk asks to be paired. Its private keys never leave it."""
+    """A kiosk asks to be paired and commits to a nonce that it tells later. Its private keys never leave it."""
 
     signing_key: PublicKeyText
     agreement_key: PublicKeyText
+    commitment: CommitmentText
     name: PlainText
     software: PlainText
 
 
 class PairingOpened(Strict):
-    """What the kiosk needs to show its code and to ask again."""
+    """The center's part of the digits, and what the kiosk needs to ask again."""
 
     pairing_id: str
     center_key: PublicKeyText
+    center_nonce: NonceText
     expires_at: TimeText
+
+
+class PairingReveal(Strict):
+    """The nonce that the kiosk committed to; told once, after it saw the center's."""
+
+    nonce: NonceText
 
 
 class SealedMessage(Strict):
@@ -53,12 +62,18 @@ class SealedMessage(Strict):
 
 
 class PairingState(Strict):
-    """Where a pairing stands. The site key is there once it is approved."""
+    """Where a pairing stands; a kiosk may show its digits once it is revealed.
+
+    Once approved, the site key is there, and the center's signature over the canonical JSON of ``pairing_id`` and the
+    other fields.
+    """
 
     status: Literal["pending", "approved", "rejected", "expired"]
+    revealed: bool
     kiosk_id: str | None = None
     site_id: str | None = None
     sealed_site_key: SealedMessage | None = None
+    signature: SignatureText | None = None
 
 
 class EventSubmission(Strict):

@@ -40,12 +40,15 @@ def upgrade() -> None:
         sa.Column("software", sa.Text(), server_default="", nullable=False),
         sa.Column("signing_key", sa.Text(), nullable=False),
         sa.Column("agreement_key", sa.Text(), nullable=False),
-        sa.Column("code_hash", sa.Text(), nullable=False),
+        sa.Column("commitment", sa.Text(), nullable=False),
+        sa.Column("center_nonce", sa.Text(), nullable=False),
+        sa.Column("code_hash", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), server_default="pending", nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("expires_at", UtcTime(), nullable=False),
         sa.Column("kiosk_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("pairing_id"),
+        sa.UniqueConstraint("commitment"),
     )
     op.create_table(
         "registries",
