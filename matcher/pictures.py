@@ -29,15 +29,15 @@ def read_rgb(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> UIn
     ``source`` is a file's path or the file's bytes. Raises ImageError: missing, empty, no picture, truncated, or
     more than ``max_pixels``.
     """
-    return np.array(_upright(source, max_pixels).convert("RGB"), dtype=np.uint8)
+    return _upright(source, max_pixels, mode="RGB")
 
 
 def read_gray(source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS) -> UInt8Array:
     """The picture as (H, W) uint8 gray; otherwise as ``read_rgb``."""
-    return np.array(_upright(source, max_pixels).convert("L"), dtype=np.uint8)
+    return _upright(source, max_pixels, mode="L")
 
 
-def _upright(source: Path | str | bytes, max_pixels: int) -> Image.Image:
+def _upright(source: Path | str | bytes, max_pixels: int, *, mode: str) -> UInt8Array:
     name, content = _content(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the size is limited below, and odd metadata does not matter
@@ -48,7 +48,10 @@ def _upright(source: Path | str | bytes, max_pixels: int) -> Image.Image:
                 f"{name} has {width} × {height} pixels, more than the {max_pixels:,} allowed.", code="image_gigantic"
             )
         _decode(name, picture)
-        return _opaque(_eight_bits(_turned(picture)))
+        try:
+            return np.array(_opaque(_eight_bits(_turned(picture))).convert(mode), dtype=np.uint8)
+        except (OSError, ValueError, TypeError) as error:  # a mode that a damaged header made up
+            raise ImageError(f"{name} is truncated or damaged.", code="image_truncated") from error
 
 
 def _content(source: Path | str | bytes) -> tuple[str, bytes]:
@@ -75,7 +78,7 @@ def _opened(name: str, content: bytes) -> Image.Image:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name} is gigantic.", code="image_gigantic") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error) as error:
         if content.startswith(_BEGINNINGS):
             raise ImageError(f"{name} is truncated or damaged.", code="image_truncated") from error
         raise ImageError(f"{name} is not a picture of a known format.", code="image_no_picture") from error
@@ -84,7 +87,7 @@ def _opened(name: str, content: bytes) -> Image.Image:
 def _decode(name: str, picture: Image.Image) -> None:
     try:
         picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, ArithmeticError, LookupError, EOFError, struct.error) as error:
         raise ImageError(f"{name} is truncated or damaged.", code="image_truncated") from error
 
 

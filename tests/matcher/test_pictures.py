@@ -140,3 +140,17 @@ def test_the_limit_of_pixels_can_be_lowered() -> None:
     with pytest.raises(ImageError, match="more than the 2,399 allowed"):
         read_rgb(encoded(two_halves()), max_pixels=2399)
     assert read_rgb(encoded(two_halves()), max_pixels=2400).shape == (40, 60, 3)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "LA"])
+def test_any_byte_of_a_header_may_be_wrong(mode: str) -> None:
+    """A picture, or one sentence: whatever the reader of the format stumbles over."""
+    whole = encoded(two_halves().resize((6, 4)).convert(mode), "TIFF")
+    for at in range(len(whole)):
+        for byte in (0, 1, 2, 5, 255):
+            damaged = whole[:at] + bytes([byte]) + whole[at + 1 :]
+            for read in (read_rgb, read_gray):
+                try:
+                    assert read(damaged).dtype == np.uint8
+                except ImageError as error:
+                    assert str(error).startswith("The picture ")
