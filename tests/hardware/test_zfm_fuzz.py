@@ -17,7 +17,7 @@ from hardware.simulation.finger_matcher import FingerMatcher
 from hardware.simulation.glass import HandGlass
 from hardware.simulation.zfm_chip import ZfmChip
 from models.biometrics import Template, TemplateFormat
-from models.errors import CaptureRetry, DeviceError, DeviceTimeout
+from models.errors import CaptureRetry, DeviceError, DeviceProtocolError, DeviceTimeout
 
 RUNS = 10_000
 LONGEST_S = 3.0
@@ -194,3 +194,15 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_ones() -> None:
         sensor.count()
     line.spoiler = after_the_late_one
     assert sensor.match() == 1000  # the sensor's own score, not the count of 1
+
+
+def test_a_sensor_that_sends_more_than_it_can_hold_is_stopped_before_the_deadline() -> None:
+    def too_much(_rng: random.Random, frames: list[bytes]) -> Stream:
+        yield frames[0]
+        while True:
+            yield frames[1] * 10
+
+    sensor, line, _clock = talk(seed=1)
+    line.spoiler = too_much
+    with pytest.raises(DeviceProtocolError, match="more after UPLOAD_CHARACTERISTICS than it can hold"):
+        sensor.read_characteristics(1)

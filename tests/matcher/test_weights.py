@@ -383,3 +383,12 @@ def test_a_device_that_never_ends_is_not_read(folder: Path) -> None:
 def test_an_address_that_is_none_is_one_sentence(tmp_path: Path, address: str) -> None:
     with pytest.raises(WeightsError, match="was not fetched"):
         PackageIndex(IndexSettings(())).download(address, tmp_path / "part", length=10)
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(folder: Path) -> None:
+    folder.mkdir()
+    item = weights.manifest()["alpha"]
+    for content in (b"x" + ALPHA[1:], ALPHA[:-1], ALPHA + b"x"):
+        with pytest.raises(WeightsError, match="changed while it was read"):
+            distributions._store(io.BytesIO(content), item, folder)
+        assert list(folder.iterdir()) == []

@@ -430,3 +430,33 @@ def test_a_clock_that_was_set_back_after_pairing_makes_no_record_look_forged(cen
     assert center.receive(chain.next())[0].received_at == paired_at
     center.sign()
     assert exported(center, tmp_path).ok
+
+
+@pytest.mark.parametrize("changes", [{"prev_hash": "a" * 64}, {"seq": 5}])
+def test_a_record_that_breaks_its_kiosks_chain_is_named_though_the_center_logged_it(center, tmp_path, changes):
+    from models.ledger_store import append_event
+
+    chain = center.pair("k-1")
+    center.receive(chain.next())
+    with writing(center.engine) as session:
+        append_event(session, chain.next(**changes), center.now)
+    center.sign()
+    assert found(exported(center, tmp_path)) == (Fault.CHAIN, 1)
+
+
+def test_more_tree_nodes_than_needed_are_an_alteration(bundle):
+    for record in (0, 5, RECORDS - 1):
+        bundle.lines = bundle.content.splitlines(keepends=True)
+        bundle.rewrite(record, lambda parsed: parsed["path"].append("A" * 43))
+        assert found(bundle.verify()) == (Fault.ALTERED, record)
+
+
+def test_an_event_from_before_its_kiosk_was_paired_does_not_hold(center, tmp_path):
+    from models.store.center import KioskRow
+
+    chain = center.pair("k-1")
+    center.receive(chain.next())
+    with writing(center.engine) as session:
+        session.get(KioskRow, "k-1").paired_at = center.now.replace(year=2027)
+    center.sign()
+    assert found(exported(center, tmp_path)) == (Fault.FORGED, 0)
