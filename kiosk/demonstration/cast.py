@@ -31,11 +31,12 @@ from models.errors import MusterError
 from web.center.keys import site_key_path
 
 PORTRAITS = {
-    "visitor_1": ("portrait_visitor_1a", "portrait_visitor_1c", "portrait_visitor_1b"),
+    "visitor_1": ("portrait_visitor_1a", "portrait_visitor_1b", "portrait_visitor_1c"),
     "visitor_2": ("portrait_visitor_2",),
     "visitor_3": ("portrait_visitor_3",),
 }
-ENROLLED_PORTRAITS = {"visitor_1": (0, 1), "visitor_2": (0,)}  # visitor_1 comes back with a picture of another day
+# Visitors step up with portrait 0: visitor_1 comes with a picture of another day than those enrolled.
+ENROLLED_PORTRAITS = {"visitor_1": (1, 2), "visitor_2": (0,)}
 POSITIONS = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
 
 

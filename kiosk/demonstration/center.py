@@ -65,8 +65,8 @@ class DemoCenter:
         """Refuse connections until the next ``start``, as if the line were cut."""
         if self._server is None or self._thread is None:
             return
+        self._server.task_dispatcher.shutdown()  # first: a request that still runs wakes the server when it is done
         self._server.close()
-        self._server.task_dispatcher.shutdown()
         self._thread.join(10.0)
         for channel in list(self._server.active_channels.values()):
             channel.close()

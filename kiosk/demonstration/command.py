@@ -35,7 +35,7 @@ from kiosk.demonstration.actor import Actor
 from kiosk.demonstration.cast import POSITIONS, EnrollmentDesk, Fingers, make_visitors
 from kiosk.demonstration.center import DemoCenter, free_port
 from kiosk.demonstration.visits import PEOPLE, VISITS, PlannedVisit
-from models.errors import MusterError
+from models.errors import ConfigurationError, MusterError
 from models.supervision import SitePolicy
 from models.verdict import VerificationReport
 from web.panel.facade import CenterLink, PanelStep
@@ -43,6 +43,8 @@ from web.panel.facade import CenterLink, PanelStep
 USUAL_PANEL_PORT = 8480
 _PAIRING_LIMIT_S, _POLICY_LIMIT_S, _DELIVERY_LIMIT_S = 60.0, 30.0, 60.0
 _BETWEEN_ROUNDS_S = 5.0
+# A module extracts in half a second; the simulated one shares its processors with everything else on this machine.
+_SENSOR_LIMIT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,13 @@ def demo(once: bool, json_file: Path | None, device: int | None) -> None:
     """A center and a kiosk with simulated hardware and scripted visitors."""
     if device is not None and (once or json_file):
         raise click.UsageError("The script needs the simulated camera: leave out --camera, or --once and --json.")
+    if json_file is not None:
+        _write(json_file, "")  # told now, and not after the last visit
     _quiet_logs()
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="muster-demo-") as folder, ExitStack() as closing:
         try:
-            stage = Stage(Path(folder), console, closing, device=device)
+            stage = Stage(Path(folder), console, closing, device=device, once=once)
             code = stage.with_webcam() if device is not None else stage.play(once=once, json_file=json_file)
         except KeyboardInterrupt:
             console.print("Stopping ...")
@@ -83,10 +87,11 @@ def demo(once: bool, json_file: Path | None, device: int | None) -> None:
 class Stage:
     """Center, kiosk, devices and visitors of one demonstration; everything is closed by ``closing``."""
 
-    def __init__(self, folder: Path, console: Console, closing: ExitStack, *, device: int | None) -> None:
+    def __init__(self, folder: Path, console: Console, closing: ExitStack, *, device: int | None, once: bool) -> None:
         self._console, self._closing, self._folder = console, closing, folder
         self._results: list[CheckInResult] = []
-        self.scene = Scene(seed=int.from_bytes(os.urandom(4), "big"))
+        # One run is a script and moves alike each time; an endless one shows how visitors differ.
+        self.scene = Scene(seed=1 if once else int.from_bytes(os.urandom(4), "big"))
         self._say("Loading the engines ...")
         # Engines are not safe across threads: the desk's here, the simulated sensor's, and the kiosk loads its own.
         self._load = click.get_current_context().obj.load_engine
@@ -108,7 +113,7 @@ class Stage:
         verified = self.center.verify()
         good = self._summarise(reports, planned, verified)
         if json_file is not None:
-            json_file.write_text(_as_json(reports, verified), encoding="utf-8")
+            _write(json_file, _as_json(reports, verified))
         while not once:
             time.sleep(_BETWEEN_ROUNDS_S)
             self._say("Another round on the same day: whoever was accepted is already present.")
@@ -126,7 +131,7 @@ class Stage:
     def _enroll(self) -> None:
         camera = SimulatedCamera(self.scene)
         camera.open()
-        sensor = ZfmSensor(self.emulator.port)
+        sensor = ZfmSensor(self.emulator.port, timeout_s=_SENSOR_LIMIT_S)
         sensor.open()
         desk = EnrollmentDesk(
             self.center, self.scene, camera, sensor, self._face_engine, self._finger_engine, self.visitors, self.fingers
@@ -141,7 +146,7 @@ class Stage:
 
     def _start_kiosk(self, device: int | None) -> Kiosk:
         camera: Any = SimulatedCamera(self.scene) if device is None else make_camera("opencv", device=device)
-        sensor = ZfmSensor(self.emulator.port)
+        sensor = ZfmSensor(self.emulator.port, timeout_s=_SENSOR_LIMIT_S)
         kiosk = Kiosk(
             _configuration(self._folder, self.center.url), camera=camera, sensor=sensor, on_result=self._results.append
         )
@@ -179,7 +184,7 @@ class Stage:
                 self._use(visit.policy)
             with self._console.status(f"{number}/{len(visits)} {visit.name} ..."):
                 reports.append(self._visit(visit))
-            mark = "as expected" if reports[-1].as_expected(visit) else "NOT AS EXPECTED"
+            mark = "as expected" if reports[-1].as_expected(visit) else f"NOT AS EXPECTED{self._why()}"
             self._say(f"{number}/{len(visits)} {visit.name}: {reports[-1].outcome}, {mark}")
         waiting = self.kiosk.screen.state().pending
         if down:
@@ -196,6 +201,11 @@ class Stage:
         outcome = "nothing" if played.result is None else played.result.outcome
         method = result.method.value if result is not None else "none"
         return VisitReport(visit.name, visit.expected.value, outcome, method, round(played.seconds, 2))
+
+    def _why(self) -> str:
+        """What the last event itself says about its outcome."""
+        note = self._results[-1].note if self._results else None
+        return f" ({note})" if note else ""
 
     def _laid(self) -> dict[str, Any]:
         fingers: dict[str, Any] = {person.number: self.fingers.of(person, POSITIONS[0]) for person in PEOPLE}
@@ -253,6 +263,13 @@ def _as_json(reports: list[VisitReport], verified: VerificationReport) -> str:
     return json.dumps(
         {"visits": [asdict(report) for report in reports], "ledger": ledger}, ensure_ascii=False, indent=1
     )
+
+
+def _write(json_file: Path, text: str) -> None:
+    try:
+        json_file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"The summary cannot be written to {json_file}: {error.strerror}.") from error
 
 
 def _configuration(folder: Path, center_url: str) -> KioskConfig:
