@@ -6,14 +6,15 @@ SQLite that is the write lock that each transaction begins with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, cast
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Row, Table, func, insert, select, text, tuple_
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import Table, bindparam, func, insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from models import merkle
@@ -27,16 +28,31 @@ from models.attendance import (
     sha256_hex,
     verify_event,
 )
-from models.errors import LedgerError
+from models.errors import InputError, LedgerError, SignatureInvalid
 from models.ledger import FIRST_HEAD, TreeHead, event_leaf, registry_bytes, sign_tree_head
 from models.store.center import EventRow, KioskRow, RegistryRow, TreeHeadRow, TreeNodeRow
 from models.wire import decode_key, encode_key
 
-_EVENTS, _NODES = cast(Table, EventRow.__table__), cast(Table, TreeNodeRow.__table__)
+_EVENTS, _NODES, _KIOSKS = (cast(Table, row.__table__) for row in (EventRow, TreeNodeRow, KioskRow))
 _LOCK = 0x4C454447  # PostgreSQL advisory lock of the log's writers
+_EVENT_ID = re.compile("[0-9a-f-]{36}")  # what else a body may hold there is not asked of the database
 
-
+# made once: a batch of events is the busiest moment of a center, and making a query costs more than running it
 _LAST_LEAF = select(func.max(_NODES.c.position)).where(_NODES.c.level == 0)
+_PLACES = select(_NODES).where(tuple_(_NODES.c.level, _NODES.c.position).in_(bindparam("places", expanding=True)))
+_KIOSK = select(_KIOSKS.c.signing_key, _KIOSKS.c.status, _KIOSKS.c.paired_at).where(
+    _KIOSKS.c.kiosk_id == bindparam("kiosk_id")
+)
+_NEWEST = (
+    select(_EVENTS.c.seq, _EVENTS.c.hash)
+    .where(_EVENTS.c.kiosk_id == bindparam("kiosk_id"))
+    .order_by(_EVENTS.c.seq.desc())
+    .limit(1)
+)
+_KNOWN = select(_EVENTS.c.event_id, _EVENTS.c.hash, _EVENTS.c.leaf_index, _EVENTS.c.received_at).where(
+    _EVENTS.c.event_id.in_(bindparam("event_ids", expanding=True))
+)
+_ADD_EVENTS, _ADD_NODES = insert(_EVENTS), insert(_NODES)
 
 
 class IngestStatus(StrEnum):
@@ -75,33 +91,166 @@ def ingest_event(
     Raises InputError (event_malformed), SignatureInvalid, or LedgerError with code kiosk_unknown, kiosk_revoked,
     kiosk_mismatch, event_conflict, chain_gap or chain_fork.
     """
-    signed = SignedEvent.from_wire(wire)
-    _lock(session)
-    kiosk = _kiosk_of(session, signed, kiosk_id)
-    received_at = max(received_at, kiosk.paired_at)
-    body = canonical(signed.body)
-    event = verify_event(signed, decode_key(kiosk.signing_key), content=body)
-    known = _known(session, event.event_id)
-    if known is not None:
-        return _duplicate(known, signed)
-    _check_chain(session, event)
-    leaf_index = _append(session, event, signed, body=body, received_at=received_at)
-    return Ingested(IngestStatus.STORED, event.event_id, leaf_index, received_at)
+    intake = _Intake(session, [wire])
+    ingested = intake.take(wire, received_at=received_at, kiosk_id=kiosk_id)
+    intake.store()
+    return ingested
+
+
+def ingest_events(
+    session: Session, wires: Sequence[Mapping[str, Any]], *, received_at: datetime, kiosk_id: str | None = None
+) -> tuple[list[Ingested], InputError | SignatureInvalid | LedgerError | None]:
+    """Events in order by the rules of ``ingest_event``; ends at the first that is refused and answers its error too.
+
+    What came before the refused one is in the log.
+    """
+    intake, ingested = _Intake(session, wires), []
+    refused: InputError | SignatureInvalid | LedgerError | None = None
+    for wire in wires:
+        try:
+            ingested.append(intake.take(wire, received_at=received_at, kiosk_id=kiosk_id))
+        except (InputError, SignatureInvalid, LedgerError) as error:
+            refused = error
+            break
+    intake.store()
+    return ingested, refused
 
 
 def append_event(session: Session, signed: SignedEvent, received_at: datetime) -> int:
     """Append a verified event and return its leaf index. The rules are ``ingest_event``'s."""
-    _lock(session)
-    return _append(session, signed.event, signed, body=canonical(signed.body), received_at=received_at)
+    intake = _Intake(session, [])
+    leaf_index = intake.append(signed.event, signed, body=canonical(signed.body), received_at=received_at)
+    intake.store()
+    return leaf_index
 
 
-def _append(
-    session: Session, event: AttendanceEvent, signed: SignedEvent, *, body: bytes, received_at: datetime
-) -> int:
-    leaf_index = log_size(session)
-    leaf = event_leaf(body, signed.hash, signed.signature, received_at=format_time(received_at))
-    values = {
-        "leaf_index": leaf_index,
+@dataclass(slots=True)
+class _Chain:
+    """A kiosk and the end of its chain: the seq and prev_hash that its next event must have."""
+
+    key: Ed25519PublicKey
+    paired_at: datetime
+    next_seq: int
+    prev_hash: str
+
+    def check(self, event: AttendanceEvent) -> None:
+        """Raises LedgerError chain_gap or chain_fork unless ``event`` comes next."""
+        expected = self.next_seq
+        if event.seq > expected:
+            flaw, code = f"The kiosk's event {event.seq} came before its event {expected}.", "chain_gap"
+        elif event.seq < expected:
+            flaw, code = f"The kiosk sent another event {event.seq} before.", "chain_fork"
+        elif event.prev_hash != self.prev_hash:
+            flaw, code = f"The kiosk's event {event.seq} does not follow the one before it.", "chain_fork"
+        else:
+            return
+        raise LedgerError(flaw, code=code, expected_seq=expected)
+
+
+class _Intake:
+    """Events on their way into the log in one transaction.
+
+    What the rules ask of the database is read once, under the writers' lock, and kept up to date here; rows are
+    written together by ``store``.
+    """
+
+    def __init__(self, session: Session, wires: Sequence[object]) -> None:
+        session.flush()
+        _lock(session)
+        self._connection = session.connection()
+        self._size = log_size(session)
+        self._nodes = self._right_edge()
+        self._known = self._known_among(wires)
+        self._chains: dict[str, _Chain] = {}
+        self._event_rows: list[dict[str, Any]] = []
+        self._node_rows: list[dict[str, Any]] = []
+
+    def take(self, wire: Mapping[str, Any], *, received_at: datetime, kiosk_id: str | None) -> Ingested:
+        """One event through all rules of ``ingest_event``."""
+        signed = SignedEvent.from_wire(wire)
+        chain = self._chain_of(signed, kiosk_id)
+        received_at = max(received_at, chain.paired_at)
+        body = canonical(signed.body)
+        event = verify_event(signed, chain.key, content=body)
+        known = self._known.get(event.event_id)
+        if known is not None:
+            if known[0] != signed.hash:
+                raise LedgerError("Another event with the same id is in the log.", code="event_conflict")
+            return Ingested(IngestStatus.DUPLICATE, event.event_id, *known[1:])
+        chain.check(event)
+        leaf_index = self.append(event, signed, body=body, received_at=received_at)
+        chain.next_seq, chain.prev_hash = event.seq + 1, signed.hash
+        self._known[event.event_id] = (signed.hash, leaf_index, received_at)
+        return Ingested(IngestStatus.STORED, event.event_id, leaf_index, received_at)
+
+    def append(self, event: AttendanceEvent, signed: SignedEvent, *, body: bytes, received_at: datetime) -> int:
+        """Give a verified event its place in the log."""
+        leaf_index = self._size
+        leaf = event_leaf(body, signed.hash, signed.signature, received_at=format_time(received_at))
+        for level, position, current in merkle.completed_nodes(leaf_index, leaf, self._node_at):
+            self._nodes[level, position] = current
+            self._node_rows.append({"level": level, "position": position, "hash": current})
+        self._event_rows.append(_event_values(event, signed, body, received_at=received_at, place=(leaf_index, leaf)))
+        self._size += 1
+        return leaf_index
+
+    def store(self) -> None:
+        """Write what was taken."""
+        if self._event_rows:
+            self._connection.execute(_ADD_EVENTS, self._event_rows)
+            self._connection.execute(_ADD_NODES, self._node_rows)
+
+    def _right_edge(self) -> dict[tuple[int, int], bytes]:
+        """The roots of the log's largest complete subtrees: all that new leaves are ever joined with."""
+        places = [
+            (level, (self._size >> level) - 1) for level in range(self._size.bit_length()) if self._size >> level & 1
+        ]
+        if not places:
+            return {}
+        return {(row.level, row.position): row.hash for row in self._connection.execute(_PLACES, {"places": places})}
+
+    def _node_at(self, level: int, position: int) -> bytes:
+        if (level, position) not in self._nodes:
+            raise LedgerError("A part of the log's hash tree is missing.", code="ledger_rewritten")
+        return self._nodes[level, position]
+
+    def _known_among(self, wires: Sequence[object]) -> dict[str, tuple[str, int, datetime]]:
+        """Hash, place and time of those events whose ids are in the log already."""
+        bodies = [wire.get("body") for wire in wires if isinstance(wire, Mapping)]
+        named = [body.get("event_id") for body in bodies if isinstance(body, Mapping)]
+        ids = [name for name in named if isinstance(name, str) and _EVENT_ID.fullmatch(name)]
+        if not ids:
+            return {}
+        rows = self._connection.execute(_KNOWN, {"event_ids": ids})
+        return {row.event_id: (row.hash, row.leaf_index, row.received_at) for row in rows}
+
+    def _chain_of(self, signed: SignedEvent, kiosk_id: str | None) -> _Chain:
+        named = signed.body.get("kiosk_id")
+        if kiosk_id is not None and named != kiosk_id:
+            raise LedgerError("The event names another kiosk than the one that sent it.", code="kiosk_mismatch")
+        if not isinstance(named, str):
+            raise LedgerError("The event names a kiosk that was never paired.", code="kiosk_unknown")
+        if named not in self._chains:
+            self._chains[named] = self._read_chain(named)
+        return self._chains[named]
+
+    def _read_chain(self, kiosk_id: str) -> _Chain:
+        kiosk = self._connection.execute(_KIOSK, {"kiosk_id": kiosk_id}).first()
+        if kiosk is None:
+            raise LedgerError("The event names a kiosk that was never paired.", code="kiosk_unknown")
+        if kiosk.status == "revoked":
+            raise LedgerError("The kiosk was revoked.", code="kiosk_revoked")
+        last = self._connection.execute(_NEWEST, {"kiosk_id": kiosk_id}).first()
+        next_seq, prev_hash = (last.seq + 1, last.hash) if last else (FIRST_SEQ, FIRST_HASH)
+        return _Chain(decode_key(kiosk.signing_key), kiosk.paired_at, next_seq, prev_hash)
+
+
+def _event_values(
+    event: AttendanceEvent, signed: SignedEvent, body: bytes, *, received_at: datetime, place: tuple[int, bytes]
+) -> dict[str, Any]:
+    """An event as a row; ``place`` is its leaf's index and hash."""
+    return {
+        "leaf_index": place[0],
         "event_id": event.event_id,
         "kiosk_id": event.kiosk_id,
         "seq": event.seq,
@@ -114,14 +263,8 @@ def _append(
         "type": event.type.value,
         "outcome": event.outcome.value if event.outcome else None,
         "method": event.method.value,
-        "leaf_hash": leaf,
+        "leaf_hash": place[1],
     }
-    connection = session.connection()  # plain inserts: a batch of events is the busiest moment of a center
-    connection.execute(insert(_EVENTS), values)
-    nodes = merkle.completed_nodes(leaf_index, leaf, _left_neighbours(session, leaf_index))
-    rows = [{"level": level, "position": position, "hash": current} for level, position, current in nodes]
-    connection.execute(insert(_NODES), rows)
-    return leaf_index
 
 
 def log_size(session: Session) -> int:
@@ -176,73 +319,12 @@ def _lock(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
-def _kiosk_of(session: Session, signed: SignedEvent, kiosk_id: str | None) -> KioskRow:
-    named = signed.body.get("kiosk_id")
-    if kiosk_id is not None and named != kiosk_id:
-        raise LedgerError("The event names another kiosk than the one that sent it.", code="kiosk_mismatch")
-    kiosk = session.get(KioskRow, named) if isinstance(named, str) else None
-    if kiosk is None:
-        raise LedgerError("The event names a kiosk that was never paired.", code="kiosk_unknown")
-    if kiosk.status == "revoked":
-        raise LedgerError("The kiosk was revoked.", code="kiosk_revoked")
-    return kiosk
-
-
-def _known(session: Session, event_id: str) -> Row[Any, Any, Any, Any] | None:
-    columns = (_EVENTS.c.event_id, _EVENTS.c.hash, _EVENTS.c.leaf_index, _EVENTS.c.received_at)
-    return session.connection().execute(select(*columns).where(_EVENTS.c.event_id == event_id)).first()
-
-
-def _duplicate(known: Row[Any, Any, Any, Any], signed: SignedEvent) -> Ingested:
-    if known.hash != signed.hash:
-        raise LedgerError("Another event with the same id is in the log.", code="event_conflict")
-    return Ingested(IngestStatus.DUPLICATE, known.event_id, known.leaf_index, known.received_at)
-
-
-def _check_chain(session: Session, event: AttendanceEvent) -> None:
-    newest = select(_EVENTS.c.seq, _EVENTS.c.hash).where(_EVENTS.c.kiosk_id == event.kiosk_id)
-    last = session.connection().execute(newest.order_by(_EVENTS.c.seq.desc()).limit(1)).first()
-    expected, previous = (last.seq + 1, last.hash) if last else (FIRST_SEQ, FIRST_HASH)
-    if event.seq > expected:
-        raise LedgerError(
-            f"The kiosk's event {event.seq} came before its event {expected}.", code="chain_gap", expected_seq=expected
-        )
-    if event.seq < expected:
-        raise LedgerError(f"The kiosk sent another event {event.seq} before.", code="chain_fork", expected_seq=expected)
-    if event.prev_hash != previous:
-        raise LedgerError(
-            f"The kiosk's event {event.seq} does not follow the one before it.",
-            code="chain_fork",
-            expected_seq=expected,
-        )
-
-
 def _node_at(session: Session) -> merkle.NodeAt:
     def node_at(level: int, position: int) -> bytes:
         node = session.get(TreeNodeRow, (level, position))
         if node is None:
             raise LedgerError("A part of the log's hash tree is missing.", code="ledger_rewritten")
         return node.hash
-
-    return node_at
-
-
-def _left_neighbours(session: Session, index: int) -> merkle.NodeAt:
-    """The nodes that a new leaf completes subtrees with, read at once."""
-    wanted: list[tuple[int, int]] = []
-    position = index
-    while position & 1:
-        wanted.append((len(wanted), position - 1))
-        position >>= 1
-    found: dict[tuple[int, int], bytes] = {}
-    if wanted:
-        query = select(_NODES).where(tuple_(_NODES.c.level, _NODES.c.position).in_(wanted))
-        found = {(row.level, row.position): row.hash for row in session.connection().execute(query)}
-
-    def node_at(level: int, position: int) -> bytes:
-        if (level, position) not in found:
-            raise LedgerError("A part of the log's hash tree is missing.", code="ledger_rewritten")
-        return found[level, position]
 
     return node_at
 

@@ -13,7 +13,15 @@ from models import merkle
 from models.attendance import canonical, sign_event, uuid7
 from models.errors import InputError, LedgerError, MusterError, SignatureInvalid
 from models.ledger import FIRST_HEAD, TreeHead, verify_tree_head
-from models.ledger_store import IngestStatus, ingest_event, latest_head, log_size, prove_inclusion, sign_head
+from models.ledger_store import (
+    IngestStatus,
+    ingest_event,
+    ingest_events,
+    latest_head,
+    log_size,
+    prove_inclusion,
+    sign_head,
+)
 from models.store.center import EventRow, KioskRow, TreeNodeRow
 from models.store.engine import reading, writing
 
@@ -213,3 +221,59 @@ def test_a_log_that_was_shortened_is_noticed(center, chain):
         session.delete(session.get(TreeNodeRow, (0, 3)))
     with pytest.raises(LedgerError), writing(center.engine) as session:
         sign_head(session, center.key, center.now)
+
+
+def test_events_together_make_the_same_tree_as_one_by_one(center, chain):
+    """Batches of odd sizes leave every node that a tree built leaf by leaf has, and no other."""
+    for size in (1, 2, 5, 3, 8):
+        wires = [chain.next().wire() for _ in range(size)]
+        with writing(center.engine) as session:
+            done, refused = ingest_events(session, wires, received_at=center.now, kiosk_id="k-1")
+        assert ([one.status for one in done], refused) == ([IngestStatus.STORED] * size, None)
+    with reading(center.engine) as session:
+        tree = merkle.MerkleTree()
+        for row in session.scalars(select(EventRow).order_by(EventRow.leaf_index)):
+            tree.append(row.leaf_hash)
+        nodes = session.scalars(select(TreeNodeRow)).all()
+        assert log_size(session) == len(tree) == 19
+        assert all(node.hash == tree.node_at(node.level, node.position) for node in nodes)
+        assert len(nodes) == sum(19 >> level for level in range(5))
+    assert center.sign().root == tree.root().hex()
+
+
+def test_events_together_end_at_the_first_refused_and_keep_what_came_before(center, chain):
+    first, second = chain.next(), chain.next()
+    late = chain.next(seq=9)
+    with writing(center.engine) as session:
+        done, refused = ingest_events(
+            session, [first.wire(), first.wire(), late.wire(), second.wire()], received_at=center.now
+        )
+    assert [one.status for one in done] == [IngestStatus.STORED, IngestStatus.DUPLICATE]
+    assert (refused.code, refused.details["expected_seq"]) == ("chain_gap", 2)
+    assert [one.status for one in center.receive(first, second)] == [IngestStatus.DUPLICATE, IngestStatus.STORED]
+
+
+def test_another_event_with_the_same_id_in_one_batch_is_a_conflict(center, chain):
+    first = chain.next()
+    other = sign_event(replace(first.event, note_code="x"), chain.key)
+    with writing(center.engine) as session:
+        done, refused = ingest_events(session, [first.wire(), other.wire()], received_at=center.now)
+    assert (len(done), refused.code) == (1, "event_conflict")
+
+
+@pytest.mark.parametrize("odd", ["\ud800", "x" * 36, "'", "", None, 5, ["a"], {"b": 1}])
+def test_an_odd_event_id_is_refused_without_troubling_the_database(center, chain, odd):
+    wire = chain.next().wire()
+    wire["body"]["event_id"] = odd
+    with writing(center.engine) as session:
+        done, refused = ingest_events(session, [wire], received_at=center.now, kiosk_id="k-1")
+    assert (done, refused.code in ("event_malformed", "event_hash_mismatch")) == ([], True)
+
+
+def test_nothing_is_appended_where_the_right_edge_is_missing(center, chain):
+    center.receive(chain.next(), chain.next(), chain.next())
+    with writing(center.engine) as session:
+        session.delete(session.get(TreeNodeRow, (1, 0)))
+    assert code_of(center, chain.next()) == "ledger_rewritten"
+    with reading(center.engine) as session:
+        assert log_size(session) == 3

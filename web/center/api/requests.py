@@ -6,15 +6,17 @@ except a request for pairing, which has no key yet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import TypeVar, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from flask import request
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import delete
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from models.errors import SignatureInvalid
 from models.store.center import KioskRow, NonceRow, PairingRow
@@ -23,6 +25,19 @@ from web.center.context import Center
 from web.shared.errors import ApiError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+# every request runs these, so they are made once
+_KIOSKS, _NONCES = cast(Table, KioskRow.__table__), cast(Table, NonceRow.__table__)
+_KIOSK = select(_KIOSKS.c.kiosk_id, _KIOSKS.c.site_id, _KIOSKS.c.name, _KIOSKS.c.signing_key).where(
+    _KIOSKS.c.kiosk_id == bindparam("wanted")
+)
+_VISITED = (
+    update(_KIOSKS)
+    .where(_KIOSKS.c.kiosk_id == bindparam("wanted"), _KIOSKS.c.status == "active")
+    .values(last_seen_at=bindparam("now"))
+)
+_FORGET = delete(_NONCES).where(_NONCES.c.seen_at < bindparam("before"))
+_ADD_NONCE = insert(_NONCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +54,44 @@ def signed_kiosk(center: Center) -> Caller:
 
     Raises ApiError 401 (missing, unknown, invalid, stale), 409 (replayed) or 403 (revoked).
     """
-    key_id = _verified(center, of_pairing=False)
-    with center.writing() as session:
-        kiosk = session.get_one(KioskRow, key_id)
-        if kiosk.status != "active":
-            raise ApiError(403, "kiosk_revoked", "This kiosk was revoked.")
-        kiosk.last_seen_at = center.clock()
-        return Caller(kiosk.kiosk_id, kiosk.site_id, kiosk.name)
+    found: list[Caller] = []
+    active: list[bool] = []
+
+    def key_of(key_id: str) -> str | None:
+        with center.reading() as session:
+            row = session.connection().execute(_KIOSK, {"wanted": key_id}).first()
+        if row is None:
+            return None
+        found.append(Caller(row.kiosk_id, row.site_id, row.name))
+        return str(row.signing_key)
+
+    def seen(key_id: str, nonce: str, now: datetime) -> bool:
+        with center.writing() as session:  # one transaction for the nonce and the visit: each costs a write to the disk
+            _remember(center, session, key_id, nonce)
+            visited = session.connection().execute(_VISITED, {"wanted": key_id, "now": now})
+            active.append(visited.rowcount == 1)
+        return False
+
+    _verified(center, key_of, seen)
+    if not active[-1]:
+        raise ApiError(403, "kiosk_revoked", "This kiosk was revoked.")
+    return found[-1]
 
 
 def signed_pairing(center: Center, pairing_id: str) -> None:
     """Check that the request was signed with the key that ``pairing_id`` was opened with."""
-    if _verified(center, of_pairing=True) != pairing_id:
+
+    def key_of(key_id: str) -> str | None:
+        with center.reading() as session:
+            row = session.get(PairingRow, key_id)
+            return None if row is None else row.signing_key
+
+    def seen(key_id: str, nonce: str, _now: datetime) -> bool:
+        with center.writing() as session:
+            _remember(center, session, key_id, nonce)
+        return False
+
+    if _verified(center, key_of, seen) != pairing_id:
         raise ApiError(403, "access_denied", "A kiosk may ask for its own pairing only.")
 
 
@@ -68,18 +109,25 @@ def read_body(model: type[Model]) -> Model:
         raise ApiError(422, "body_invalid", f"{place}: {first['msg']}.") from error
 
 
-def _verified(center: Center, *, of_pairing: bool) -> str:
+def _verified(
+    center: Center, signing_key_of: Callable[[str], str | None], remember: Callable[[str, str, datetime], bool]
+) -> str:
     if "Signature" not in request.headers or "Signature-Input" not in request.headers:
         raise ApiError(401, "signature_missing", "The request is not signed.")
     unknown: list[str] = []
 
     def key_of(key_id: str) -> Ed25519PublicKey | None:
-        with center.reading() as session:
-            row = session.get(PairingRow, key_id) if of_pairing else session.get(KioskRow, key_id)
-        if row is None:
+        known = signing_key_of(key_id)
+        if known is None:
             unknown.append(key_id)
             return None
-        return decode_key(row.signing_key)
+        return decode_key(known)
+
+    def seen_nonce(key_id: str, nonce: str, now: datetime) -> bool:
+        try:
+            return remember(key_id, nonce, now)
+        except IntegrityError:
+            return True
 
     try:
         return verify_request(
@@ -89,7 +137,7 @@ def _verified(center: Center, *, of_pairing: bool) -> str:
             request.get_data(),
             key_of=key_of,
             now=center.clock(),
-            seen_nonce=lambda key_id, nonce, _now: _seen(center, key_id, nonce),
+            seen_nonce=seen_nonce,
             max_age_s=center.settings.request_age_s,
         )
     except SignatureInvalid as error:
@@ -98,13 +146,9 @@ def _verified(center: Center, *, of_pairing: bool) -> str:
         raise
 
 
-def _seen(center: Center, key_id: str, nonce: str) -> bool:
+def _remember(center: Center, session: Session, key_id: str, nonce: str) -> None:
+    """Note a nonce and forget those of requests that are too old anyway. Raises IntegrityError if it is known."""
     now = center.clock()
-    try:
-        with center.writing() as session:
-            old = now - timedelta(seconds=2 * center.settings.request_age_s)
-            session.execute(delete(NonceRow).where(NonceRow.seen_at < old))
-            session.add(NonceRow(key_id=key_id, nonce=nonce, seen_at=now))
-    except IntegrityError:
-        return True
-    return False
+    connection = session.connection()
+    connection.execute(_FORGET, {"before": now - timedelta(seconds=2 * center.settings.request_age_s)})
+    connection.execute(_ADD_NONCE, {"key_id": key_id, "nonce": nonce, "seen_at": now})
