@@ -32,7 +32,7 @@ from kiosk.finger_step import FingerStep
 from kiosk.journal import Journal
 from kiosk.roster import RosterStore, SitePerson
 from kiosk.screen import HelpAsked, Screen
-from kiosk.verdict import Finding, Found, Settled, settle_both, settle_face
+from kiosk.verdict import Finding, Found, Settled, settle_both, settle_face, settle_left
 from kiosk.visit import BrokenOff, Visit
 from models.attendance import (
     FIRST_HASH,
@@ -93,7 +93,7 @@ class CheckIn:
     journal: Journal
     screen: Screen
     clock: Clock
-    referred: CheckInResult | None = None
+    unrecognised: CheckInResult | None = None  # the last visit, if it ended in a staff member's hands
 
     def warm_up(self) -> None:
         """Load what the first visit would otherwise wait for."""
@@ -101,17 +101,24 @@ class CheckIn:
             self.face.make_check()
 
     def run(self, visit: Visit) -> CheckInResult | None:
-        """The whole visit; None if the person left or pressed cancel. Raises ShuttingDown, and BrokenOff for a new
-        claim, which begins another visit."""
+        """The whole visit; None if the person left before anything was tried. Raises ShuttingDown, and BrokenOff when
+        the person cancels or claims a number; what was tried until then is recorded and stands in its ``result``."""
         try:
             settled, evidence = self._compare(visit)
         except BrokenOff as broken:
             if not isinstance(broken.request, HelpAsked):
+                broken.result = self._left(visit)
                 raise
-            settled, evidence = Settled(CheckInOutcome.REFERRED_TO_STAFF, visit.claimed_id, note="help_asked"), ()
+            settled = Settled(CheckInOutcome.REFERRED_TO_STAFF, visit.claimed_id, note="help_asked")
+            evidence = visit.evidence
         if settled is None:
             return None
         return self.end(visit, settled, evidence)
+
+    def _left(self, visit: Visit) -> CheckInResult | None:
+        """Record a visit that was broken off after a try: nobody tries for ever without a trace."""
+        settled = settle_left(visit.roster.policy, visit.face, visit.finger, claimed=visit.claimed_id)
+        return None if settled is None else self._store(visit, settled, visit.evidence)
 
     def end(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...] = ()) -> CheckInResult:
         """The last part of the line: still valid, the reporting rule, one transaction, the screen."""
@@ -128,7 +135,7 @@ class CheckIn:
             return at_once, ()
         face = self._look(visit)
         if face.finding is Finding.ABSENT and person is None:
-            return None, ()
+            return None, ()  # nobody was compared: the first try already found nobody there
         suspect = person or visit.roster.person(face.identification.person_id if face.identification else None)
         possible = self._finger_possible(suspect) and visit.tries_left > 0
         settled = settle_face(visit.roster.policy, face, claimed=visit.claimed_id, finger_possible=possible)
@@ -195,7 +202,8 @@ class CheckIn:
             signed,
             dict(visit.timings_ms),
         )
-        self.referred = result if settled.outcome is CheckInOutcome.REFERRED_TO_STAFF else None
+        done = settled.outcome in _RECOGNISED or settled.outcome is CheckInOutcome.WITNESSED
+        self.unrecognised = None if done else result
         return result
 
     def _draft(
@@ -223,18 +231,19 @@ class CheckIn:
         )
 
     def witness(self, visit: Visit, staff_id: str, reason: str) -> CheckInResult:
-        """A staff member vouches for the person whose visit was just referred. ``visit.claimed`` says who it is.
+        """A staff member vouches for the person whose visit just ended without being recognised, however it ended.
 
-        Raises AccessDenied if no visit was referred lately or nobody is named. The event is labelled so for ever.
+        ``visit.claimed`` says who it is. Raises AccessDenied if there was no such visit lately or nobody is named. The
+        event is labelled so for ever.
         """
-        last = self.referred
+        last = self.unrecognised
         if last is None or (self.clock.now() - last.at).total_seconds() > WITNESS_WITHIN_S:
             raise AccessDenied("Nobody was referred to staff here within the last minutes.", code="nothing_to_witness")
         person_id = visit.claimed_id or last.person_id
         if person_id is None or visit.roster.person(person_id) is None:
             raise AccessDenied("A witnessed check-in needs the person's number.", code="witness_needs_number")
         if last.person_id not in (None, person_id):
-            raise AccessDenied("The visit that was referred is another person's.", code="witness_other_person")
+            raise AccessDenied("The visit that just ended is another person's.", code="witness_other_person")
         settled = Settled(CheckInOutcome.WITNESSED, person_id, Method.WITNESS, reason)
         result = self._store(visit, settled, (), Witness(staff_id, reason))
         self.show(visit, result)

@@ -2,16 +2,21 @@
 
 Owns what a try with the face is. Refuses to say how a visit ends: it answers with a ``Found``. A frame that is not good
 enough costs no try; time that runs out, a comparison without a match and a presentation check without an answer do.
+
+Only the head that passed the presentation check is compared: frames from before the check are never used, frames during
+and after it only if they show one head followed all the time *and* their templates agree with that of the very frame
+in which the turn was completed. A photograph shown before or after somebody's own turn does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from hardware.ports import Frame
 from kiosk.config import FaceConfig, VisitConfig
+from kiosk.looking import Head, Look, look
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.decision import (
@@ -22,17 +27,16 @@ from matcher.decision import (
     verification_threshold,
 )
 from matcher.gallery import Gallery
-from matcher.ports import DetectedFace, FaceEngine, Quality
+from matcher.ports import FaceEngine
 from matcher.presentation import PresentationCheck
-from matcher.quality import face_quality
 from models.attendance import Evidence, PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Template
 from models.errors import DeviceError, RetryReason
 from web.panel.facade import PanelHint, PanelStep
 
 _FRAME_WAIT_S = 0.25
-_LARGER_BY = 2.0  # a face this much larger than the next (area) is the one that stands at the kiosk
-_SAME_FACE_OVERLAP = 0.25
+_SAME_HEAD_FMR = 1e-3  # how strictly a template is held against the head that passed the presentation check
+SAME_HEAD = "same_head"  # the witness's name in the evidence
 
 
 class FrameSource(Protocol):
@@ -43,39 +47,30 @@ class FrameSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """One frame, looked at: the face in it, how good it is, and what to do about it."""
+@dataclass(slots=True)
+class Bond:
+    """Ties templates to the head that passed the presentation check; a witness of its own in the evidence."""
 
-    frame: Frame
-    face: DetectedFace | None
-    quality: Quality | None
-    hint: str | None
-    taken_ns: int | None = None  # when the frame was handed over, by the visit's clock
+    passed: Template
+    threshold: float
+    lowest: float | None = None  # of the templates that agreed
+    strangers: int = 0
 
+    def holds(self, engine: FaceEngine, template: Template) -> bool:
+        """Whether ``template`` is that head's, as far as the engine can say."""
+        score = engine.compare(self.passed, template)
+        if not score >= self.threshold:
+            self.strangers += 1
+            return False
+        self.lowest = score if self.lowest is None else min(score, self.lowest)
+        return True
 
-def look(engine: FaceEngine, frame: Frame) -> Look:
-    """Find the face that stands at the kiosk in a frame."""
-    faces = engine.detect(frame.pixels)
-    if not faces:
-        return Look(frame, None, None, RetryReason.NO_FACE.value)
-    if len(faces) > 1 and _area(faces[0]) < _LARGER_BY * _area(faces[1]):
-        return Look(frame, None, None, RetryReason.SEVERAL_FACES.value)
-    quality = face_quality(frame.pixels, faces[0])
-    return Look(frame, faces[0], quality, quality.hints[0] if quality.hints else None)
-
-
-def _area(face: DetectedFace) -> float:
-    return face.box[2] * face.box[3]
-
-
-def same_place(one: DetectedFace, other: DetectedFace) -> bool:
-    """Whether two boxes of following frames can be one head (intersection over union)."""
-    left, top = max(one.box[0], other.box[0]), max(one.box[1], other.box[1])
-    right = min(one.box[0] + one.box[2], other.box[0] + other.box[2])
-    bottom = min(one.box[1] + one.box[3], other.box[1] + other.box[3])
-    shared = max(0.0, right - left) * max(0.0, bottom - top)
-    return shared >= _SAME_FACE_OVERLAP * (_area(one) + _area(other) - shared)
+    def evidence(self) -> PresentationEvidence:
+        """Passed if what was compared agreed; frames that did not were left out and are counted."""
+        measures = {"threshold": self.threshold, "left_out": float(self.strangers)}
+        if self.lowest is None:
+            return PresentationEvidence(SAME_HEAD, WitnessVerdict.UNDECIDED, measures)
+        return PresentationEvidence(SAME_HEAD, WitnessVerdict.PASSED, measures | {"agreement": self.lowest})
 
 
 @dataclass(slots=True)
@@ -92,51 +87,65 @@ class FaceStep:
     last_seen: int = -1  # the newest frame looked at
 
     def run(self, visit: Visit, *, tries: int) -> Found:
-        """Up to ``tries`` probes; the first match ends it. Never raises a DeviceError: a broken camera is a finding."""
-        found = Found(Finding.ABSENT)
+        """Up to ``tries`` probes; the first match ends it. Never raises a DeviceError: a broken camera is a finding.
+
+        What an earlier try came to is not forgotten because a later one came to nothing, or the person left.
+        """
         try:
             for _ in range(tries):
                 found = self._one_try(visit)
+                if found.finding is Finding.BROKEN:
+                    return self._broken(visit)
+                if found.evidence or not visit.face.evidence:
+                    visit.face = found
                 if found.matched or found.finding in (Finding.ATTACK, Finding.ABSENT):
-                    return found
+                    break
                 visit.tries_left -= 1
                 visit.screen.show(PanelStep.LOOK, hint=PanelHint.TRY_AGAIN, tries_left=visit.tries_left)
         except DeviceError:  # noted on the screen and in the log by the camera's own thread
-            return Found(Finding.BROKEN)
-        return found
+            return self._broken(visit)
+        return visit.face
+
+    def _broken(self, visit: Visit) -> Found:
+        """A camera that failed: whatever was found before, the person was not given every try."""
+        visit.face = Found(Finding.BROKEN, evidence=visit.face.evidence)
+        return visit.face
 
     def _one_try(self, visit: Visit) -> Found:
         first = self._good_look(visit)
         if isinstance(first, Finding):
             return Found(first)
         visit.good_frame(taken_ns=first.taken_ns)  # detection and quality of that frame count too
-        presentation: tuple[PresentationEvidence, ...] = ()
-        if visit.roster.policy.challenge_required:
-            check = self.make_check()
-            self._challenged(visit, first, check)
-            presentation = check.evidence()
-            if check.verdict() is not WitnessVerdict.PASSED:
-                failed = check.verdict() is WitnessVerdict.FAILED
-                evidence = (self._evidence(visit, first, None, presentation),)
-                return Found(Finding.ATTACK if failed else Finding.UNDECIDED, evidence=evidence)
-        return self._compared(visit, first, presentation)
+        head = Head(most=self.face.frames_per_probe)
+        if not visit.roster.policy.challenge_required:
+            head.follow(first)
+            return self._compared(visit, head, None)
+        check = self.make_check()
+        if not self._challenged(visit, head, check):
+            return Found(Finding.ABSENT)
+        if check.verdict() is WitnessVerdict.PASSED:
+            return self._compared(visit, head, check)
+        failed = check.verdict() is WitnessVerdict.FAILED
+        evidence = (self._evidence(visit, first, None, check.evidence()),)
+        return Found(Finding.ATTACK if failed else Finding.UNDECIDED, evidence=evidence)
 
     def _good_look(self, visit: Visit) -> Look | Finding:
         """The first frame that is good enough, saying meanwhile what stands in the way."""
         deadline = visit.clock.seconds() + self.timing.look_timeout_s
-        seen_s = visit.clock.seconds()
+        seen_s, blind = visit.clock.seconds(), True
         while visit.clock.seconds() < deadline:
             seen = self._next(visit)
             if seen is None:
                 continue
-            if seen.hint is None:
+            blind = False
+            if seen.good:
                 return seen
             if seen.hint != RetryReason.NO_FACE.value:
                 seen_s = visit.clock.seconds()
             elif visit.clock.seconds() - seen_s > self.timing.absent_after_s:
                 return Finding.ABSENT
             visit.screen.show(PanelStep.LOOK, hint=seen.hint, tries_left=visit.tries_left)
-        return Finding.NOT_ACQUIRED
+        return Finding.BROKEN if blind else Finding.NOT_ACQUIRED  # not one frame came: that is the camera's fault
 
     def _next(self, visit: Visit) -> Look | None:
         """Look at the next frame. Raises DeviceError, BrokenOff or ShuttingDown."""
@@ -149,30 +158,30 @@ class FaceStep:
         with visit.timed("detect"):
             return replace(look(self.engine, frame), taken_ns=taken_ns)
 
-    def _challenged(self, visit: Visit, first: Look, check: PresentationCheck) -> None:
+    def _challenged(self, visit: Visit, head: Head, check: PresentationCheck) -> bool:
         """Ask for the challenge and watch one and the same head until the witnesses know, or time is up.
 
-        A head that jumps or vanishes leaves the check undecided: somebody else may have stepped in.
+        A head that jumps leaves the check undecided: somebody else may have stepped in. False if the person left.
         """
         visit.screen.show(PanelStep.CHALLENGE, challenge=check.challenge, tries_left=visit.tries_left)
-        deadline = visit.clock.seconds() + self.timing.challenge_timeout_s
-        before, seen_s = first.face, visit.clock.seconds()
+        seen_s = visit.clock.seconds()
+        deadline = seen_s + self.timing.challenge_timeout_s
         while visit.clock.seconds() < deadline:
             seen = self._next(visit)
             if seen is None:
                 continue
             if seen.face is None:
                 if visit.clock.seconds() - seen_s > self.timing.absent_after_s:
-                    return
+                    return False
                 continue
-            if before is not None and not same_place(before, seen.face):
-                return
-            before, seen_s = seen.face, visit.clock.seconds()
+            if not head.follow(seen):
+                return True
+            seen_s = visit.clock.seconds()
             with visit.timed("presentation"):
                 check.observe(seen.frame.pixels, seen.face, seen.frame.monotonic_ns / 1e9)
                 known = check.verdict() is not WitnessVerdict.UNDECIDED or check.spent()
             if known:
-                return
+                return True
             hint = check.hint()
             visit.screen.show(
                 PanelStep.CHALLENGE,
@@ -180,26 +189,58 @@ class FaceStep:
                 hint=hint.value if hint else None,
                 tries_left=visit.tries_left,
             )
+        return True
 
-    def _compared(self, visit: Visit, first: Look, presentation: tuple[PresentationEvidence, ...]) -> Found:
+    def _compared(self, visit: Visit, head: Head, check: PresentationCheck | None) -> Found:
         """Compare; a clear match needs one frame, everything else several frames of this visit, averaged."""
+        visit.screen.show(PanelStep.WORKING, tries_left=visit.tries_left)
+        bond = None if check is None else self._bond(visit, head)
         templates: list[Template] = []
-        seen: Look | None = first
-        deadline = visit.clock.seconds() + self.timing.look_timeout_s
-        while True:
-            if seen is not None and seen.face is not None and seen.hint is None:
-                visit.screen.show(PanelStep.WORKING, tries_left=visit.tries_left)
-                with visit.timed("template"):
-                    templates.append(self.engine.extract(seen.frame.pixels, seen.face))
-                with visit.timed("compare"):
-                    answer = self._answer(visit, templates)
-                clear = answer.matched and not answer.second_factor_wanted
-                if clear or len(templates) >= self.face.frames_per_probe:
-                    break
-            if visit.clock.seconds() > deadline:
+        used: Look | None = None
+        answer: Identification | None = None
+        for seen in self._frames_of(visit, head):
+            with visit.timed("template"):
+                template = self._template(seen)
+            if bond is not None and not bond.holds(self.engine, template):
+                continue
+            templates.append(template)
+            used = used or seen
+            with visit.timed("compare"):
+                answer = self._answer(visit, templates)
+            clear = answer.matched and not answer.second_factor_wanted
+            if clear or len(templates) >= self.face.frames_per_probe:
                 break
+        presentation = () if check is None or bond is None else (*check.evidence(), bond.evidence())
+        if answer is None or used is None:
+            evidence = () if head.last is None else (self._evidence(visit, head.last, None, presentation),)
+            return Found(Finding.UNDECIDED if bond is not None else Finding.NOT_ACQUIRED, evidence=evidence)
+        return Found(Finding.COMPARED, answer, (self._evidence(visit, used, answer, presentation),))
+
+    def _frames_of(self, visit: Visit, head: Head) -> Iterator[Look]:
+        """The good frames of one head: those that are there, then new ones, until it jumps, leaves or time is up."""
+        yield from head.best
+        seen_s = visit.clock.seconds()
+        deadline = seen_s + self.timing.look_timeout_s
+        while (now_s := visit.clock.seconds()) < min(deadline, seen_s + self.timing.absent_after_s):
             seen = self._next(visit)
-        return Found(Finding.COMPARED, answer, (self._evidence(visit, first, answer, presentation),))
+            if seen is None or seen.face is None:
+                continue
+            if not head.follow(seen):
+                return
+            seen_s = now_s
+            if seen.good:
+                yield seen
+
+    def _bond(self, visit: Visit, head: Head) -> Bond:
+        """The template of the frame in which the check was passed: what is compared must agree with it."""
+        assert head.last is not None  # noqa: S101 - no check passes without a face
+        with visit.timed("template"):
+            passed = self._template(head.last)
+        return Bond(passed, verification_threshold(self.engine.format, _SAME_HEAD_FMR).threshold)
+
+    def _template(self, seen: Look) -> Template:
+        assert seen.face is not None  # noqa: S101 - only looks with a face come here
+        return self.engine.extract(seen.frame.pixels, seen.face)
 
     def _answer(self, visit: Visit, templates: list[Template]) -> Identification:
         policy = visit.roster.policy

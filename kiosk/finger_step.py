@@ -92,13 +92,13 @@ class FingerStep:
                     visit.tries_left -= 1
                     self._lifted(visit, position, retry.reason.value)
                     continue
-                found = self._found(compared, person)
+                found = visit.finger = self._found(compared, person)
                 if found.matched:
                     return found
                 visit.tries_left -= 1
                 self._lifted(visit, position, RetryReason.LIFT_FINGER.value)
         except DeviceError:  # noted on the screen and in the log by the sensor's own thread
-            return Found(Finding.BROKEN)
+            return Found(Finding.BROKEN, evidence=found.evidence)
         return Found(Finding.NOT_ACQUIRED) if messy and found.identification is None else found
 
     def _laid_on(self, visit: Visit, position: FingerPosition | None, hint: str | None) -> bool:

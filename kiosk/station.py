@@ -19,7 +19,7 @@ from kiosk.checkin import CheckIn, CheckInResult
 from kiosk.clock import Clock
 from kiosk.config import KioskConfig
 from kiosk.devices import CameraReader
-from kiosk.face_step import Look, look
+from kiosk.looking import Look, look
 from kiosk.roster import Roster, RosterStore, SitePerson
 from kiosk.screen import Cancelled, Claim, HelpAsked, Request, Screen
 from kiosk.verdict import Settled
@@ -137,6 +137,8 @@ class Station(threading.Thread):
                 self._screen.show(PanelStep.LOOK, tries_left=visit.tries_left)
                 result = self._checkin.run(visit)
         except BrokenOff as broken:
+            if broken.result is not None:
+                self._tell(broken.result)
             return broken.request if isinstance(broken.request, Claim) else None
         if result is None:
             return None

@@ -6,7 +6,7 @@ missing second factor is never waived, and a person who cannot be compared is ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from matcher.decision import Identification
@@ -96,13 +96,26 @@ def settle_both(policy: SitePolicy, face: Found, finger: Found, *, claimed: str 
     if finger.identification is not None:
         return _fused(policy, face.identification, finger.identification, claimed)
     person = face.identification.person_id if face.identification is not None else None
-    if face.identification is not None and not face.matched:
+    if face.identification is not None and not face.matched and finger.finding is not Finding.BROKEN:
         return _fused(policy, face.identification, None, claimed)
     method = fuse(policy, face=face.identification, claimed=claimed).method if face.identification else Method.NONE
     if finger.finding in (Finding.NOT_ACQUIRED, Finding.ABSENT):
         return Settled(CheckInOutcome.FAILURE_TO_ACQUIRE, person or claimed, method, "finger_not_acquired")
     note = "sensor_failed" if finger.finding is Finding.BROKEN else "finger_not_available"
     return Settled(CheckInOutcome.REFERRED_TO_STAFF, person or claimed, method, note)
+
+
+def settle_left(policy: SitePolicy, face: Found, finger: Found, *, claimed: str | None) -> Settled | None:
+    """How a visit ends that the person broke off; None if nothing was tried yet. Never with an acceptance."""
+    if not face.evidence and not finger.evidence:
+        return None
+    if face.identification is None and finger.identification is None:
+        settled = settle_face(policy, face, claimed=claimed, finger_possible=False)
+    else:
+        settled = settle_both(policy, face, finger, claimed=claimed)
+    if settled is None or settled.outcome is CheckInOutcome.ACCEPTED:
+        settled = Settled(CheckInOutcome.REFERRED_TO_STAFF, claimed)
+    return replace(settled, note="broken_off")
 
 
 def _fused(

@@ -8,18 +8,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kiosk.clock import Clock
 from kiosk.roster import Roster, SitePerson
 from kiosk.screen import Cancelled, Claim, HelpAsked, Screen
+from kiosk.verdict import Finding, Found
+from models.attendance import Evidence
+
+if TYPE_CHECKING:
+    from kiosk.checkin import CheckInResult
 
 
 class BrokenOff(Exception):  # noqa: N818 - a person's wish, not an error
-    """The person pressed something that ends this visit; ``request`` says what."""
+    """The person pressed something that ends this visit; ``request`` says what.
+
+    ``result`` is what had to be recorded nevertheless, because something was tried before.
+    """
 
     def __init__(self, request: Claim | HelpAsked | Cancelled) -> None:
         super().__init__(type(request).__name__)
         self.request = request
+        self.result: CheckInResult | None = None
 
 
 class ShuttingDown(Exception):  # noqa: N818 - the station's wish, not an error
@@ -28,7 +38,10 @@ class ShuttingDown(Exception):  # noqa: N818 - the station's wish, not an error
 
 @dataclass(slots=True)
 class Visit:
-    """The state of one visit. ``roster`` is the version that the visit began with."""
+    """The state of one visit. ``roster`` is the version that the visit began with.
+
+    ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is broken off.
+    """
 
     roster: Roster
     claimed: SitePerson | None
@@ -38,11 +51,18 @@ class Visit:
     stopping: Callable[[], bool] = lambda: False
     timings_ms: dict[str, float] = field(default_factory=dict)
     first_good_ns: int | None = None
+    face: Found = field(default_factory=lambda: Found(Finding.SKIPPED))
+    finger: Found = field(default_factory=lambda: Found(Finding.SKIPPED))
 
     @property
     def claimed_id(self) -> str | None:
         """The claimed person's id."""
         return self.claimed.person_id if self.claimed else None
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """What was compared or checked so far."""
+        return self.face.evidence + self.finger.evidence
 
     def watch(self) -> None:
         """Raise BrokenOff if the person asked for something, ShuttingDown if the station ends."""

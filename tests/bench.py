@@ -36,8 +36,9 @@ from hardware.simulation.scene import Scene, Visitor
 from kiosk.checkin import CheckIn
 from kiosk.clock import Clock
 from kiosk.config import FaceConfig, VisitConfig
-from kiosk.face_step import FaceStep, look
+from kiosk.face_step import FaceStep
 from kiosk.journal import Ballast, Journal
+from kiosk.looking import look
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
 from kiosk.visit import Visit

@@ -65,6 +65,41 @@ def test_a_visitor_who_leaves_or_cancels_leaves_no_event(
     assert running.results.empty()
 
 
+def test_a_visitor_who_cancels_after_a_failed_try_is_recorded(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """Nobody tries a face again and again without a trace; and whoever claims a number is served at once."""
+    site = real_center.new_site()
+    site.enroll("2311", faces=cast.faces["visitor_1"])
+    site.enroll("2312", sensor_fingers=cast.sensor_fingers("visitor_2"))
+    running = start_kiosk(site, people=2)
+    running.scene.show(cast["visitor_3"], "stand")
+    wait_until(lambda: running.state.tries_left == 2)
+    running.kiosk.screen.claim("2312")
+    result = running.result()
+    assert (result.outcome, result.note) == (CheckInOutcome.NOT_IDENTIFIED, "broken_off")
+    assert result.signed is not None and result.signed.event.evidence[0].score is not None
+    running.wait_step("finger")
+    running.kiosk.screen.ask_for_help()
+    asked = running.result()
+    assert (asked.outcome, asked.note) == (CheckInOutcome.REFERRED_TO_STAFF, "help_asked")
+    running.delivered()
+
+
+def test_a_staff_member_may_vouch_for_somebody_who_was_not_identified(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """The screen says that somebody is coming: that somebody can do something, however the visit failed."""
+    site = real_center.new_site(max_tries=1)
+    person_id = site.enroll("2321", faces=cast.faces["visitor_1"])
+    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
+    running = start_kiosk(site, witnesses={"staff-7": pin})
+    running.scene.show(cast["visitor_3"], "stand")
+    assert running.result().outcome is CheckInOutcome.NOT_IDENTIFIED
+    done = running.kiosk.witness("staff-7", "246810", "not_recognized", number="2321")
+    assert (done.outcome, done.person_id) == (CheckInOutcome.WITNESSED, person_id)
+
+
 def test_a_site_too_large_to_search_asks_for_the_number_first(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
 ) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
-from kiosk.verdict import Finding, Found, settle_both, settle_face
+from kiosk import verdict
+from kiosk.verdict import Finding, Found, settle_both, settle_face, settle_left
 from matcher.decision import Answer, Doubt, Identification
-from models.attendance import CheckInOutcome, Method
+from models.attendance import CheckInOutcome, Evidence, Method
 from models.biometrics import Candidate, OperatingPoint, TemplateFormat
 from models.supervision import SecondFactor, SitePolicy
+from web.shared.words import NOTES
 
 POINT = OperatingPoint(TemplateFormat("sface", 1), 0.5, None, None, "test")
 FACE_ALONE = SitePolicy(face_alone=True)
@@ -68,7 +74,8 @@ def test_after_the_face(
         (FACE_ALONE, Found(Finding.BROKEN), matched(), None, CheckInOutcome.ACCEPTED, Method.FINGER),
         (BOTH, matched(), Found(Finding.ABSENT), None, CheckInOutcome.FAILURE_TO_ACQUIRE, Method.FACE),
         (BOTH, matched(), Found(Finding.BROKEN), None, CheckInOutcome.REFERRED_TO_STAFF, Method.FACE),
-        (FACE_ALONE, UNKNOWN, Found(Finding.BROKEN), "p1", CheckInOutcome.NOT_VERIFIED, Method.CLAIM_FACE),
+        (FACE_ALONE, UNKNOWN, Found(Finding.BROKEN), "p1", CheckInOutcome.REFERRED_TO_STAFF, Method.CLAIM_FACE),
+        (FACE_ALONE, UNKNOWN, Found(Finding.ABSENT), "p1", CheckInOutcome.NOT_VERIFIED, Method.CLAIM_FACE),
         (FACE_ALONE, Found(Finding.ABSENT), Found(Finding.NOT_ACQUIRED), "p1", CheckInOutcome.FAILURE_TO_ACQUIRE,
          Method.NONE),
         (FACE_ALONE, Found(Finding.BROKEN), Found(Finding.BROKEN), "p1", CheckInOutcome.REFERRED_TO_STAFF,
@@ -85,3 +92,41 @@ def test_after_face_and_finger(
 ) -> None:
     settled = settle_both(policy, face, finger, claimed=claimed)
     assert (settled.outcome, settled.method) == (outcome, method)
+
+
+SEEN = (
+    Evidence(
+        modality="face", engine="sface", template_format="sface/1", score=None, threshold=None, matched=False,
+        quality=None, operation="identify",
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("face", "finger", "claimed", "outcome"),
+    [
+        (Found(Finding.SKIPPED), Found(Finding.SKIPPED), "p1", None),
+        (Found(Finding.NOT_ACQUIRED), Found(Finding.SKIPPED), None, None),
+        (replace(UNKNOWN, evidence=SEEN), Found(Finding.SKIPPED), None, CheckInOutcome.NOT_IDENTIFIED),
+        (replace(UNKNOWN, evidence=SEEN), Found(Finding.SKIPPED), "p1", CheckInOutcome.NOT_VERIFIED),
+        (replace(matched(), evidence=SEEN), Found(Finding.ABSENT), None, CheckInOutcome.FAILURE_TO_ACQUIRE),
+        (Found(Finding.UNDECIDED, evidence=SEEN), Found(Finding.SKIPPED), None, CheckInOutcome.REFERRED_TO_STAFF),
+        (Found(Finding.SKIPPED), replace(UNKNOWN, evidence=SEEN), "p1", CheckInOutcome.NOT_VERIFIED),
+        (Found(Finding.SKIPPED), replace(matched(), evidence=SEEN), "p1", CheckInOutcome.REFERRED_TO_STAFF),
+    ],
+)
+def test_a_visit_that_was_broken_off_is_recorded_once_something_was_tried_and_never_accepted(
+    face: Found, finger: Found, claimed: str | None, outcome: CheckInOutcome | None
+) -> None:
+    settled = settle_left(FACE_ALONE, face, finger, claimed=claimed)
+    assert (settled and settled.outcome) == outcome
+    assert settled is None or settled.note == "broken_off"
+
+
+def test_every_note_of_a_visit_has_a_word_for_the_console() -> None:
+    """Whoever reads the log in Chinese meets no English code."""
+    said = "".join(path.read_text("utf-8") for path in Path(verdict.__file__).parent.glob("*.py"))
+    notes = set(re.findall(r'note=\(?"([a-z_]+)"|note = "([a-z_]+)" if', said))
+    codes = {code for pair in notes for code in pair if code} | {note for _, note in verdict._WITHOUT_FACE.values()}
+    assert len(codes) >= 10
+    assert codes <= set(NOTES)

@@ -113,6 +113,7 @@ WITNESS_REASONS = {
 PRESENTATION_WITNESSES = {
     "head_turn": _("Turn of the head"),
     "frame_freshness": _("Fresh pictures of the camera"),
+    "same_head": _("The head that turned is the head compared"),
     "none": _("None"),
 }
 
@@ -122,6 +123,22 @@ NOTES = {
     "all_references_revoked": _("Enrollment is withdrawn"),
     "person_inactive": _("Does not report at kiosks at present"),
     "not_enrolled": _("Not enrolled yet"),
+    "presentation_failed": _("The presentation check did not hold"),
+    "presentation_undecided": _("The presentation check came to no answer"),
+    "face_not_acquired": _("No usable picture of the face"),
+    "face_not_available": _("The face could not be compared here"),
+    "camera_failed": _("The camera did not work"),
+    "finger_not_acquired": _("No usable impression of the finger"),
+    "finger_not_available": _("The finger could not be compared here"),
+    "sensor_failed": _("The finger reader did not work"),
+    "second_factor_missing": _("A finger was wanted and could not be compared"),
+    "modalities_conflict": _("Face and finger named different records"),
+    "broken_off": _("Broken off after an attempt"),
+    "journal_damaged": _("The kiosk's journal is damaged"),
+    "store_full": _("The kiosk's disk is full"),
+    "store_failed": _("The kiosk could not store anything"),
+    "store_locked": _("The kiosk's store was in use"),
+    "store_damaged": _("The kiosk's store is damaged"),
 }
 
 SECOND_FACTORS = {"never": _("Never"), "doubt": _("In doubt"), "always": _("Always")}
