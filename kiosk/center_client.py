@@ -40,9 +40,17 @@ class Answer:
     @property
     def error_code(self) -> str:
         """The center's ``error.code``, or ``http_<status>`` where it gave none."""
+        return self._code() or f"http_{self.status}"
+
+    @property
+    def from_center(self) -> bool:
+        """Whether an error is the center's own and not that of something in between."""
+        return bool(self._code())
+
+    def _code(self) -> str:
         error = self.content.get("error") if isinstance(self.content, dict) else None
         code = error.get("code") if isinstance(error, dict) else None
-        return str(code) if code else f"http_{self.status}"
+        return str(code) if code else ""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,9 @@
 
 2xx or a known duplicate: done. No answer, 5xx, 429: wait and try again, for ever. A request that was not trusted (401:
 our clock may be wrong) or not understood in between (407, 408, 425): the same, since it says nothing about the event.
-``kiosk_revoked``: stop. Any other 4xx is about the event itself: quarantine it, visible, never deleted.
+So is a 4xx without an error code of the center's: a proxy or a portal answered in its place. ``kiosk_revoked``: stop.
+Any other 4xx is about the event itself: quarantine it, visible, never deleted. Only ``chain_gap`` is about others: the
+center misses an event of before, so this one waits.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from kiosk.center_client import Answer
 from kiosk.config import CenterConfig
 
 _LONGEST_RETRY_AFTER_S = 3_600.0  # a server that asks for a year is not believed
+CHAIN_GAP = "chain_gap"
 _SAYS_NOTHING_OF_THE_EVENT = frozenset({401, 407, 408, 425, 429})
 
 
@@ -36,7 +39,9 @@ def meaning(answer: Answer) -> Meaning:
         return Meaning.DONE
     if answer.status == 403 and answer.error_code == "kiosk_revoked":
         return Meaning.REVOKED
-    if 400 <= answer.status < 500 and answer.status not in _SAYS_NOTHING_OF_THE_EVENT:
+    if answer.status == 413:  # from whomever: a smaller request may pass
+        return Meaning.REFUSED
+    if 400 <= answer.status < 500 and answer.status not in _SAYS_NOTHING_OF_THE_EVENT and answer.from_center:
         return Meaning.REFUSED
     return Meaning.LATER
 

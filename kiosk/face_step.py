@@ -89,15 +89,14 @@ class FaceStep:
     def run(self, visit: Visit, *, tries: int) -> Found:
         """Up to ``tries`` probes; the first match ends it. Never raises a DeviceError: a broken camera is a finding.
 
-        What an earlier try came to is not forgotten because a later one came to nothing, or the person left.
+        What an earlier try came to is not forgotten because a later one came to less, or the person left.
         """
         try:
             for _ in range(tries):
                 found = self._one_try(visit)
                 if found.finding is Finding.BROKEN:
                     return self._broken(visit)
-                if found.evidence or not visit.face.evidence:
-                    visit.face = found
+                visit.face = max(visit.face, found, key=_weight) if visit.face.evidence else found
                 if found.matched or found.finding in (Finding.ATTACK, Finding.ABSENT):
                     break
                 visit.tries_left -= 1
@@ -268,3 +267,8 @@ class FaceStep:
             presentation=presentation,
             simulated=self.simulated(),
         )
+
+
+def _weight(found: Found) -> tuple[bool, bool, bool]:
+    """How much a try says: an attack most, then a match, a comparison, and a check without an answer."""
+    return found.finding is Finding.ATTACK, found.matched, found.identification is not None

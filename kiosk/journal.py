@@ -192,6 +192,17 @@ class Journal:
         self._mark(list(held), DeliveryState.PENDING, None)
         return len(held)
 
+    def reopen(self) -> int:
+        """Send everything again that the center said it had: it has lost some of it. How many events these are.
+
+        What the center still has it answers as a duplicate.
+        """
+        change = update(JournalRow).where(JournalRow.state == DeliveryState.DELIVERED)
+        with writing(self._engine) as session:
+            held = session.scalar(select(func.count()).where(JournalRow.state == DeliveryState.DELIVERED)) or 0
+            session.execute(change.values(state=DeliveryState.PENDING))
+        return held
+
     def _mark(self, event_ids: list[str], state: DeliveryState, error: str | None) -> None:
         change = (
             update(JournalRow)

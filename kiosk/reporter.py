@@ -16,7 +16,7 @@ import structlog
 from kiosk.center_client import Answer, CenterClient, CenterUnreachable
 from kiosk.clock import Clock
 from kiosk.config import CenterConfig
-from kiosk.delivery import Backoff, Meaning, meaning, sort_results
+from kiosk.delivery import CHAIN_GAP, Backoff, Meaning, meaning, sort_results
 from kiosk.journal import Ballast, Journal
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
@@ -88,8 +88,9 @@ class Reporter(threading.Thread):
         """Send what is pending, fetch the gallery if it is due; seconds until it makes sense to come again."""
         try:
             wait_s = self._deliver()
-            if wait_s is None:
-                wait_s = self._fetch_gallery()
+            if not self.revoked:  # events that must wait do not keep a revocation of references from arriving
+                fetched = self._fetch_gallery()
+                wait_s = fetched if wait_s is None else wait_s
             if wait_s is None:
                 self._backoff.succeeded()
                 wait_s = max(0.01, self._gallery_due_s - self._clock.seconds())
@@ -130,6 +131,8 @@ class Reporter(threading.Thread):
             self._journal.mark_delivered(sorted_.done)
             self._show(CenterLink.REACHABLE)
         for event_id, code in sorted_.refused:
+            if code == CHAIN_GAP:
+                return self._close_gap(event_id, answer)
             self._quarantine(event_id, code)
         if sorted_.revoked:
             return self._end()
@@ -145,6 +148,8 @@ class Reporter(threading.Thread):
         match meaning(answer):
             case Meaning.DONE:
                 self._journal.mark_delivered([event_id])
+            case Meaning.REFUSED if answer.error_code == CHAIN_GAP:
+                return self._close_gap(event_id, answer)
             case Meaning.REFUSED:
                 self._quarantine(event_id, answer.error_code)
             case Meaning.REVOKED:
@@ -153,6 +158,16 @@ class Reporter(threading.Thread):
                 self._journal.note_attempt([event_id], answer.error_code)
                 return self._later(answer)
         return None
+
+    def _close_gap(self, event_id: str, answer: Answer) -> float:
+        """The center misses an event of before. One that is quarantined is waited for: it must be released first.
+
+        If none is, the center has lost what it acknowledged (an old backup, perhaps): everything is sent again.
+        """
+        again = 0 if self._journal.counts().quarantined else self._journal.reopen()
+        log.error("chain_gap", record_id=event_id, kiosk_id=self._journal.kiosk_id, sent_again=again)
+        self._journal.note_attempt([event_id], CHAIN_GAP)
+        return self._later(answer)
 
     def _quarantine(self, event_id: str, code: str) -> None:
         log.error("event_quarantined", record_id=event_id, kiosk_id=self._journal.kiosk_id, code=code)

@@ -169,10 +169,16 @@ def test_while_the_center_is_away_everything_waits(engine: Engine, tmp_path: Pat
     assert (sender.screen.state().center, sender.screen.state().pending) == ("unreachable", 1)
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 429, 401, 408])
-def test_answers_that_say_nothing_of_the_event_are_outwaited(script: Script, sender: Sender, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(500, "later"), (502, ""), (503, "later"), (429, "later"), (401, "later"), (408, ""), (404, ""), (403, "")],
+)
+def test_answers_that_say_nothing_of_the_event_are_outwaited(
+    script: Script, sender: Sender, status: int, code: str
+) -> None:
+    """Among them every 4xx that is not the center's own: a proxy that lost its way quarantines nothing."""
     sender.journal.append(draft())
-    script.replies = [fail(status, "later")] * 3
+    script.replies = [fail(status, code)] * 3
     for _ in range(3):
         assert 0 < sender.reporter.once() <= 60
         assert sender.journal.counts().pending == 1
@@ -219,6 +225,51 @@ def test_a_rejected_event_is_quarantined_and_the_others_go_on(script: Script, se
     sender.reporter.once()
     assert script.stored == [1, 3, 4]
     assert [(item.seq, item.error) for item in sender.journal.quarantined()] == [(2, "event_malformed")]
+
+
+def test_what_follows_a_quarantined_event_waits_for_it_and_arrives_after_its_release(
+    real_center: RealCenter, engine: Engine, tmp_path: Path
+) -> None:
+    """The center's chain has a gap until then; nothing of it is quarantined too, and the gallery still arrives."""
+    site = real_center.new_site()
+    site.enroll("3101")
+    config = quick_config(real_center.url, tmp_path / "state")
+    keys, pairing = site.pair_kiosk(config)
+    journal = Journal(engine, key=keys.signing, kiosk_id=pairing.kiosk_id, clock=CLOCK)
+    roster = RosterStore(engine, center=pairing.center, site_id=pairing.site_id, vault=site.vault)
+    reporter = Reporter(
+        journal, CenterClient(config.center, CLOCK, keys.signing, pairing.kiosk_id), roster=roster,
+        config=config.center, clock=CLOCK, screen=Screen(), on_revoked=lambda: None,
+    )  # fmt: skip
+    events = [journal.append(draft()) for _ in range(4)]
+    journal.quarantine(str(events[1].body["event_id"]), "event_malformed")
+    assert reporter.once() > 0
+    counts = journal.counts()
+    assert (counts.delivered, counts.pending, counts.quarantined) == (1, 2, 1)
+    assert len(roster.current.people) == 1
+    assert journal.release() == 1
+    reporter.once()
+    assert journal.counts().delivered == 4
+    assert [row.seq for row in real_center.events(pairing.kiosk_id)] == [1, 2, 3, 4]
+
+
+def test_a_center_that_lost_what_it_acknowledged_gets_it_again(script: Script, sender: Sender) -> None:
+    """It was put back from an older backup: it misses event 2, which this kiosk had delivered."""
+    for _ in range(2):
+        sender.journal.append(draft())
+    sender.reporter.once()
+    script.stored.remove(2)
+    sender.journal.append(draft())
+
+    def gap(events: list[dict[str, Any]]) -> Reply:
+        refused = {"event_id": events[0]["body"]["event_id"], "status": "rejected", "error": {"code": "chain_gap"}}
+        return 200, {}, {"results": [refused]}
+
+    script.replies = [gap]
+    assert 0 < sender.reporter.once() <= 60
+    sender.reporter.once()
+    assert sorted(script.stored) == [1, 2, 3]
+    assert (script.duplicates, sender.journal.counts().delivered) == (1, 3)
 
 
 def test_a_refused_batch_is_taken_apart_until_the_culprit_is_found(script: Script, sender: Sender) -> None:
