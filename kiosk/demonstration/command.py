@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import tempfile
 import threading
 import time
@@ -72,9 +73,13 @@ def demo(once: bool, json_file: Path | None, device: int | None) -> None:
         raise click.UsageError("The script needs the simulated camera: leave out --camera, or --once and --json.")
     if json_file is not None:
         _write(json_file, "")  # told now, and not after the last visit
+    if device is not None:
+        _look_for(device)
     _quiet_logs()
     console = Console(highlight=False)
     with tempfile.TemporaryDirectory(prefix="muster-demo-") as folder, ExitStack() as closing:
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: nothing stays behind
+        closing.callback(signal.signal, signal.SIGTERM, before)
         try:
             stage = Stage(Path(folder), console, closing, device=device, once=once)
             code = stage.with_webcam() if device is not None else stage.play(once=once, json_file=json_file)
@@ -263,6 +268,13 @@ def _as_json(reports: list[VisitReport], verified: VerificationReport) -> str:
     return json.dumps(
         {"visits": [asdict(report) for report in reports], "ledger": ledger}, ensure_ascii=False, indent=1
     )
+
+
+def _look_for(device: int) -> None:
+    """Say at once that this webcam cannot be used. Raises DeviceError."""
+    camera = make_camera("opencv", device=device)
+    camera.open()
+    camera.close()
 
 
 def _write(json_file: Path, text: str) -> None:

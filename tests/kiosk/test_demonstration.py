@@ -12,13 +12,19 @@ from click.testing import CliRunner
 
 from kiosk.demonstration.center import HOST, DemoCenter
 from kiosk.demonstration.command import demo
-from models.errors import ConfigurationError
+from models.errors import ConfigurationError, DeviceNotFound
 
 
 def test_a_summary_that_cannot_be_written_is_refused_before_anything_starts(tmp_path: Path) -> None:
     refused = CliRunner().invoke(demo, ["--once", "--json", str(tmp_path / "nowhere" / "out.json")])
     assert isinstance(refused.exception, ConfigurationError)
     assert "out.json: No such file or directory." in str(refused.exception)
+    assert refused.output == ""
+
+
+def test_a_webcam_that_is_not_there_is_named_before_anything_starts() -> None:
+    refused = CliRunner().invoke(demo, ["--camera", "63"])
+    assert isinstance(refused.exception, DeviceNotFound)
     assert refused.output == ""
 
 
