@@ -25,12 +25,12 @@ from web.center.accounts import first_admin
 from web.center.app import center_of, create_center
 from web.center.heads import HeadSigner, sign_tree_head_now
 from web.center.pairing import approve_pairing
+from web.center.serving import server_options
 from web.center.settings import CenterSettings
 from web.center.sites import add_site, change_site
 
 SITE_ID, SITE_NAME = "demo", "示例司法所"
 HOST, USUAL_PORT = "127.0.0.1", 8420
-_THREADS = 8
 
 
 class DemoCenter:
@@ -57,7 +57,7 @@ class DemoCenter:
 
     def start(self) -> None:
         """Listen."""
-        self._server = create_server(self.app, host=HOST, port=self.port, threads=_THREADS, ident="muster")
+        self._server = create_server(self.app, host=HOST, port=self.port, **server_options(self.center.settings))
         self._thread = threading.Thread(target=self._server.run, name="center", daemon=True)
         self._thread.start()
 

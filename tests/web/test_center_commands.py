@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
+from waitress.buffers import TempfileBasedBuffer
 
 from models.commands import read_center_key
 from models.errors import ConfigurationError, LedgerError, StoreError
 from models.store.engine import open_store
 from web.center.commands import center
 from web.center.keys import center_key
+from web.center.serving import server_options
+from web.center.settings import CenterSettings
 
 
 def run(folder: Path, *arguments: str) -> Result:
@@ -69,3 +76,29 @@ def test_the_public_key_is_printed_as_the_ledger_wants_it(tmp_path: Path) -> Non
     file = tmp_path / "center.pub"
     file.write_text(printed.output)
     assert read_center_key(file) == center_key(tmp_path / "keys").public_key()
+
+
+def test_no_request_and_no_answer_is_spooled_to_the_disk(
+    tmp_path: Path, serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A picture of ten megabytes goes in and comes back, as the center is served; no temporary file is made."""
+
+    def refuse(self: object) -> Any:
+        raise AssertionError("a temporary file was asked for")
+
+    monkeypatch.setattr(TempfileBasedBuffer, "newfile", refuse)
+    options = server_options(CenterSettings(database=f"sqlite:///{tmp_path / 'center.db'}"))
+    assert options.pop("clear_untrusted_proxy_headers")
+
+    def echo(environ: dict[str, Any], start: Any) -> list[bytes]:
+        content = environ["wsgi.input"].read()
+        start("200 OK", [("Content-Type", "image/jpeg"), ("Content-Length", str(len(content)))])
+        return [content]
+
+    address = urlsplit(serve(echo, **options))
+    connection = HTTPConnection("127.0.0.1", address.port or 0, timeout=30)
+    picture = bytes(10 * 1024 * 1024)
+    connection.request("POST", "/", body=picture)
+    answer = connection.getresponse()
+    assert (answer.status, answer.read() == picture) == (200, True)
+    connection.close()

@@ -203,6 +203,36 @@ def test_an_account_of_one_site_sees_nothing_of_another(house: House, clerk: Cal
     assert refused.status_code == 403
 
 
+def test_no_administrator_is_bound_to_one_site(house: House, clerk: Callable[..., Clerk]) -> None:
+    """Who makes accounts and pairs kiosks could give themselves every other site; so nobody is told otherwise."""
+    admin = clerk("admin")
+    refused = admin.post("/accounts/", login="wu.min", name="x", role="admin", site_id="xiqiao")
+    assert refused.status_code == 422
+    clerk("staff", site_id="xiqiao")
+    with house.center.reading() as session:
+        staff_id = session.scalar(select(StaffRow.staff_id).where(StaffRow.login == "staff"))
+    assert admin.post(f"/accounts/{staff_id}", role="admin", site_id="xiqiao", active="1").status_code == 422
+    assert admin.post(f"/accounts/{staff_id}", role="admin", site_id="", active="1").status_code == 303
+
+
+def test_a_sites_auditor_reads_what_that_sites_accounts_did(house: House, clerk: Callable[..., Clerk]) -> None:
+    with house.center.writing() as session:
+        add_site(house.center, session, "dongshan", "东山司法所")
+    for login, site_id in (("at.xiqiao", "xiqiao"), ("at.dongshan", "dongshan")):
+        clerk("staff", login=login, site_id=site_id).get("/people/")
+    with house.center.reading() as session:
+        here, there = (
+            session.scalar(select(StaffRow.staff_id).where(StaffRow.login == login))
+            for login in ("at.xiqiao", "at.dongshan")
+        )
+    local = clerk("auditor", site_id="xiqiao")
+    assert str(here) in local.page("/reading-log/")
+    assert str(there) not in local.page("/reading-log/")
+    assert "<td" not in local.page(f"/reading-log/?account={there}")
+    everything = clerk("auditor", login="auditor2").page("/reading-log/")
+    assert str(here) in everything and str(there) in everything
+
+
 def test_a_person_is_entered_found_changed_and_erased(house: House, clerk: Callable[..., Clerk]) -> None:
     admin = clerk("admin")
     person_id = enter_person(admin)

@@ -161,9 +161,11 @@ def one_time_password() -> str:
 
 
 def check_role_and_site(session: Session, role: str, site_id: str | None) -> None:
-    """Raise InputError unless the role exists and the site, if any, does."""
+    """Raise InputError unless the role exists and the site, if any, does; an admin has none."""
     if role not in ROLES:
         raise InputError(f"A role is one of {', '.join(ROLES)}.", code="role_invalid")
+    if role == "admin" and site_id is not None:  # who makes accounts and pairs kiosks has every site in the end
+        raise InputError("An administrator is one of all sites.", code="admin_site")
     if site_id is not None and session.get(SiteRow, site_id) is None:
         raise InputError("There is no such site.", code="site_unknown")
 

@@ -17,12 +17,12 @@ from web.center.accounts import add_account, first_admin
 from web.center.app import center_of, create_center
 from web.center.context import Center
 from web.center.heads import HeadSigner, sign_tree_head_now
+from web.center.serving import server_options
 from web.center.settings import CenterSettings
 from web.center.sites import add_site as enter_site
 from web.center.verification import check_ledger
 
 DEFAULT_DATABASE = "sqlite:///var/center.db"
-THREADS = 8
 
 _log = structlog.get_logger("web.center")
 
@@ -62,15 +62,7 @@ def run(database: str, keys: Path | None, host: str, port: int, timezone: str, h
     assembled = center_of(app)
     _show_first_password(assembled)
     try:
-        server = create_server(
-            app,
-            host=host,
-            port=port,
-            threads=THREADS,
-            ident="muster",
-            max_request_body_size=settings.console_body_bytes + 1024 * 1024,
-            clear_untrusted_proxy_headers=not proxies,
-        )
+        server = create_server(app, host=host, port=port, **server_options(settings))
     except OSError as error:
         raise MusterError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
     signer = HeadSigner(assembled)

@@ -35,7 +35,7 @@ class CenterSettings:
     request_age_s: float = 300
     tree_head_interval_s: float = 20
     api_body_bytes: int = 4 * MIB
-    console_body_bytes: int = 48 * MIB
+    console_body_bytes: int = 24 * MIB
     batch_events: int = 200
     page_rows: int = 50
     export_rows: int = 100_000

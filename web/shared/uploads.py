@@ -1,7 +1,7 @@
 """Uploads that never touch the disk. Owns where the parts of a form are kept while they are read.
 
 Werkzeug would write a part of more than half a megabyte into a temporary file; a face must not lie there, not even for
-a moment.
+a moment. The server before it would, too: see ``web.center.serving``.
 """
 
 from __future__ import annotations

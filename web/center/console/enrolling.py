@@ -220,7 +220,7 @@ def _position(text: str) -> FingerPosition:
 
 
 def _dpi(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 100 <= int(text[:6]) <= 2000):
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 100 <= int(text) <= 2000):
         raise InputError("The resolution is 100 to 2000 dots per inch.", code="dpi_invalid")
     return int(text)
 

@@ -1,7 +1,8 @@
 """Who is signed in. Owns the session's life and the one decorator that guards every page; refuses passwords.
 
-A session ends by idling, after a working day, and at once when the account is changed, locked or expires: the cookie
-carries a stamp of the password's hash, and the account is read anew for every page.
+A session ends by idling, after a working day, and at once when the account's password changes, it is switched off or
+expires: the cookie carries a stamp of the password's hash, and the account is read anew for every page, so that a new
+role or site holds from the next page on. The lock after wrong passwords is for signing in only and ends no session.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ TEXTS = {
     "login_invalid": _("The sign-in name is 2 to 32 letters, digits, dots and hyphens."),
     "login_taken": _("This sign-in name is taken."),
     "role_invalid": _("Choose a role."),
+    "admin_site": _("An administrator belongs to all sites; leave the site empty."),
     "own_account": _("Nobody can take away their own access."),
     "policy_version_same": _("A changed policy needs a new version."),
     "configuration_invalid": _("A value of the policy cannot be meant. Check times, numbers and the time zone."),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from models.store.center import AuditRow, StaffRow
 from web.center.access import Act
-from web.center.console.session import audit, guarded
+from web.center.console.session import account, audit, guarded
 from web.center.context import the_center
 
 trail_pages = Blueprint("trail", __name__, url_prefix="/reading-log")
@@ -25,10 +25,15 @@ def index() -> ResponseReturnValue:
         query = select(AuditRow).order_by(AuditRow.audit_id.desc()).limit(rows + 1)
         if before.isascii() and before.isdigit() and len(before) < 19:
             query = query.where(AuditRow.audit_id < int(before))
+        known = select(StaffRow).order_by(StaffRow.login)
+        if account().site_id is not None:  # a site's auditor reads what that site's accounts did
+            known = known.where(StaffRow.site_id == account().site_id)
+        accounts = {row.staff_id: row for row in session.scalars(known)}
+        if account().site_id is not None:
+            query = query.where(AuditRow.staff_id.in_(accounts))
         if staff_id:
             query = query.where(AuditRow.staff_id == staff_id)
         found = session.scalars(query).all()
-        accounts = {row.staff_id: row for row in session.scalars(select(StaffRow).order_by(StaffRow.login))}
         shown = found[:rows]
         audit(session, Act.AUDIT_READ, "audit", f"shown={len(shown)}")
         return render_template(
