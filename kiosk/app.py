@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -37,7 +38,7 @@ from kiosk.supervisor import Supervisor, catch_signals
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
 from matcher.presentation import PresentationChecks
-from models.errors import AccessDenied, InputError, WireError
+from models.errors import AccessDenied, ConfigurationError, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelHint
@@ -45,6 +46,7 @@ from web.panel.facade import PanelHint
 log = structlog.get_logger("kiosk.app")
 
 _REFUSED_AGAIN_S = 30.0
+_WITNESS_WAIT_S = 30.0
 LoadEngine = Callable[..., Any]
 
 
@@ -188,7 +190,8 @@ class Kiosk:
                 on_event=lambda result: self._told(reporter, result),
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
-            self._supervisor = Supervisor([station, reporter])
+            devices = [thread for thread in (self.camera, self.sensor) if thread is not None]
+            self._supervisor = Supervisor([station, reporter, *devices])
             if self._stopping.is_set():
                 return 0
             reporter.start()
@@ -241,7 +244,13 @@ class Kiosk:
         if self.station is None:
             raise AccessDenied("This kiosk is not serving anybody.", code="nothing_to_witness")
         check_pin(self.config, staff_id, pin)
-        return self.station.witness(staff_id, reason, number=number).result(timeout=30.0)
+        asked = self.station.witness(staff_id, reason, number=number)
+        try:
+            return asked.result(timeout=_WITNESS_WAIT_S)
+        except FutureTimeout as error:
+            if asked.cancel():  # else it would be recorded later, unseen by whoever was told that it was not
+                raise AccessDenied("Somebody is checking in; try again after that.", code="kiosk_busy") from error
+            return asked.result()
 
 
 def face_step(config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader) -> FaceStep:
@@ -286,6 +295,6 @@ def _load_roster(roster: RosterStore) -> None:
     """The gallery of before; one that was damaged on the disk is fetched again."""
     try:
         roster.load()
-    except (WireError, InputError) as error:
+    except (WireError, InputError, ConfigurationError) as error:
         log.error("gallery_untrusted", code=error.code, reason=str(error))
         roster.purge()

@@ -148,13 +148,13 @@ class CheckIn:
     def _look(self, visit: Visit) -> Found:
         """The face's part. A claimed person with a finger at hand gets one try with the face, then the finger."""
         person = visit.claimed
-        if self.face is None or (person is not None and not person.has_face):
+        if self.face is None or (person is not None and not self.face.knows(person)):
             return Found(Finding.SKIPPED)
         instead = person is not None and self._finger_possible(person)
         return self.face.run(visit, tries=1 if instead else visit.tries_left)
 
     def _finger_possible(self, person: SitePerson | None) -> bool:
-        return self.finger is not None and (person is None or person.has_finger)
+        return self.finger is not None and (person is None or self.finger.knows(person))
 
     def _still_valid(self, visit: Visit, settled: Settled) -> Settled:
         """Whoever lost all references while standing here is not accepted with them."""

@@ -17,6 +17,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 from models.errors import ConfigurationError
+from web.panel.guard import LOOPBACK_NAMES
 
 
 def _limited(default: Any, *, minimum: float | None = None, maximum: float | None = None) -> Any:
@@ -171,6 +172,10 @@ def parse_config(content: Mapping[str, Any], *, source: str) -> KioskConfig:
     if address.scheme not in ("http", "https") or not address.hostname:
         raise ConfigurationError(
             f"{source}: center.url must be an http:// or https:// address, not {config.center.url!r}."
+        )
+    if config.panel.host not in LOOPBACK_NAMES:
+        raise ConfigurationError(
+            f"{source}: panel.host must be 127.0.0.1, ::1 or localhost: the screen with its preview is this machine's."
         )
     if config.center.retry_longest_s < config.center.retry_first_s:
         raise ConfigurationError(f"{source}: center.retry_longest_s must not be less than center.retry_first_s.")

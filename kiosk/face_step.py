@@ -17,6 +17,7 @@ from typing import Protocol
 from hardware.ports import Frame
 from kiosk.config import FaceConfig, VisitConfig
 from kiosk.looking import Head, Look, look
+from kiosk.roster import SitePerson
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.decision import (
@@ -85,6 +86,10 @@ class FaceStep:
     make_check: Callable[[], PresentationCheck]
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
+
+    def knows(self, person: SitePerson) -> bool:
+        """Whether this engine has anything of a person to compare with; references of another engine are nothing."""
+        return person.person_id in self.gallery.people(Modality.FACE)
 
     def run(self, visit: Visit, *, tries: int) -> Found:
         """Up to ``tries`` probes; the first match ends it. Never raises a DeviceError: a broken camera is a finding.

@@ -68,6 +68,11 @@ class FingerStep:
     how: SensorConfig
     timing: VisitConfig
 
+    def knows(self, person: SitePerson) -> bool:
+        """Whether there is anything of a person to compare with, the way this kiosk compares."""
+        on_sensor = self.how.compare == "sensor" and bool(_stored(person, None))
+        return on_sensor or person.person_id in self.gallery.people(Modality.FINGER)
+
     def run(self, visit: Visit, person: SitePerson | None, *, tries: int) -> Found:
         """Up to ``tries`` impressions of ``person`` (None: whoever it is); the first match ends it.
 

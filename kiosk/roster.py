@@ -142,6 +142,13 @@ def _person(entry: Mapping[str, Any], vault: Vault) -> tuple[SitePerson, int]:
     )
 
 
+def _document(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InputError("The stored gallery document is damaged.", code="gallery_malformed") from error
+
+
 class RosterStore:
     """The newest gallery document on disk, as signed, and its opened form in memory."""
 
@@ -163,7 +170,7 @@ class RosterStore:
         """Open what the disk holds. Raises WireError or InputError if it was altered there."""
         with reading(self._engine) as session:
             row = session.get(GalleryRow, self._site_id)
-            wire = json.loads(row.document) if row is not None else None
+            wire = _document(row.document) if row is not None else None
         if wire is not None:
             self._use(open_roster(self._checked(wire, at_least=0), self._vault))
         return self.current

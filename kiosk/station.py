@@ -27,8 +27,8 @@ from kiosk.visit import BrokenOff, ShuttingDown, Visit
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from models.attendance import CheckInOutcome
-from models.biometrics import Modality
-from models.errors import AccessDenied, DeviceError
+from models.biometrics import Modality, Reference
+from models.errors import AccessDenied, DeviceError, TemplateError
 from web.panel.facade import PanelHint, PanelStep
 
 log = structlog.get_logger("kiosk.station")
@@ -156,9 +156,23 @@ class Station(threading.Thread):
         """The newest roster; the gallery is rebuilt here, in the thread that owns the engines."""
         roster = self._roster.current
         if roster is not self._in_gallery:
-            self._gallery.replace(roster.references())
+            try:
+                self._gallery.replace(roster.references())
+            except TemplateError:
+                self._gallery.replace(self._readable(roster))
             self._in_gallery = roster
         return roster
+
+    def _readable(self, roster: Roster) -> list[Reference]:
+        """The references that the engines can read: one damaged template does not close the kiosk for everybody."""
+        readable = []
+        for item in roster.references():
+            try:
+                self._gallery.replace([item])
+                readable.append(item)
+            except TemplateError as error:
+                log.error("template_unreadable", reference_id=item.reference_id, reason=error.code)
+        return readable
 
     def _wait_for_somebody(self) -> Request | Look | None:
         """Until somebody stands near, or asks for something; None to look around (the station stops)."""

@@ -1,7 +1,8 @@
 """Watches the threads that a kiosk cannot live without. Owns the end of the process; refuses to repair anything.
 
 A vital thread that dies takes the process with it after an orderly note: the service manager starts a fresh one,
-and everything that matters is in the journal. Devices are not vital: their threads reopen them (``kiosk.devices``).
+and everything that matters is in the journal. Devices are not vital, for their threads reopen them (``kiosk.devices``);
+these threads are: one that died would leave every visit waiting for a device that nobody reopens.
 """
 
 from __future__ import annotations

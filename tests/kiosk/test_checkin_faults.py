@@ -9,7 +9,10 @@ from argon2 import PasswordHasher
 from center_parts import RealCenter, wait_until
 from kiosk_parts import Cast, StartKiosk
 
+from kiosk import app
+from kiosk.supervisor import EXIT_VITAL_DIED
 from models.attendance import AttendanceEvent, CheckInOutcome
+from models.biometrics import Template, TemplateFormat
 from models.errors import AccessDenied, StoreError
 
 
@@ -149,6 +152,74 @@ def test_a_witness_must_be_known_and_somebody_must_have_been_referred(
             running.kiosk.witness("staff-7", "246810", "reason", number=number)
         assert denied.value.code == code
     assert running.results.empty()
+
+
+def test_a_witness_who_was_told_that_it_did_not_work_is_not_recorded_later(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else is checking in meanwhile: the request is taken back, not kept for later."""
+    monkeypatch.setattr(app, "_WITNESS_WAIT_S", 0.05)
+    site = real_center.new_site()
+    site.enroll("2611", sensor_fingers=cast.sensor_fingers("visitor_2"))
+    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
+    running = start_kiosk(site, witnesses={"staff-7": pin})
+    running.kiosk.screen.ask_for_help()
+    running.result()
+    running.kiosk.screen.claim("2611")
+    running.wait_step("finger")
+    with pytest.raises(AccessDenied) as denied:
+        running.kiosk.witness("staff-7", "246810", "wish", number="2611")
+    assert denied.value.code == "kiosk_busy"
+    running.kiosk.screen.cancel()
+    running.wait_step("idle")
+    assert running.results.empty()
+
+
+def test_a_damaged_template_does_not_close_the_kiosk_for_the_others(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """It was sealed and signed as it is; whoever it belongs to is referred, everybody else is served."""
+    site = real_center.new_site(challenge_required=False)
+    good = cast.faces["visitor_1"]
+    site.enroll("2621", faces=[Template(good[0].format, good[0].payload[:17])])
+    person_id = site.enroll("2622", faces=good)
+    running = start_kiosk(site, people=2)
+    running.scene.show(cast["visitor_1"], "stand")
+    assert running.result().person_id == person_id
+    running.scene.leave()
+    running.wait_step("idle")
+    running.kiosk.screen.claim("2621")
+    result = running.result()
+    assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "face_not_available")
+
+
+def test_references_of_another_engine_are_no_refusal(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """There is nothing to compare with: the person is referred, never recorded as not verified."""
+    site = real_center.new_site()
+    site.enroll("2631", faces=[Template(TemplateFormat("elsewhere", 1), b"0" * 512)])
+    running = start_kiosk(site)
+    running.kiosk.screen.claim("2631")
+    result = running.result()
+    assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "face_not_available")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_device_thread_that_dies_ends_the_process_for_a_fresh_one(
+    real_center: RealCenter, start_kiosk: StartKiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would reopen its device any more, and every visit would wait for it."""
+    site = real_center.new_site()
+    site.enroll("2641")
+    running = start_kiosk(site)
+
+    def breaks(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(running.camera, "read", breaks)
+    running.thread.join(20)
+    assert running.exit_code == EXIT_VITAL_DIED
 
 
 def test_a_revoked_kiosk_stops_serving_and_says_so(real_center: RealCenter, start_kiosk: StartKiosk) -> None:

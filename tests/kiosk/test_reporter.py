@@ -370,6 +370,22 @@ def test_an_altered_gallery_on_the_disk_is_not_opened(engine: Engine, sender: Se
         sender.roster.load()
 
 
+def test_a_damaged_gallery_on_the_disk_is_fetched_again(engine: Engine, sender: Sender) -> None:
+    """Half a document, or a policy that cannot be meant any more: the kiosk starts with nobody and asks again."""
+    from kiosk.app import _load_roster
+    from models.store.engine import writing
+    from models.store.kiosk import GalleryRow
+
+    impossible = {**SitePolicy().to_json(), "max_tries": 99}
+    body = {"site_id": "s1", "version": 6, "issued_at": "", "policy": impossible, "people": []}
+    for damaged in ('{"document"', json.dumps(sign_document(body, CENTER_KEY))):
+        sender.roster.accept(document(5), CLOCK.now())
+        with writing(engine) as session:
+            session.get_one(GalleryRow, "s1").document = damaged
+        _load_roster(sender.roster)
+        assert (sender.roster.current.version, sender.roster.stored_version()) == (0, None)
+
+
 def test_waits_are_drawn_apart_and_never_exceed_the_longest() -> None:
     config = quick_config("http://x", Path("/x"), center={"retry_first_s": 1, "retry_longest_s": 20}).center
     first, second = Backoff(config, random.Random(1)), Backoff(config, random.Random(2))
