@@ -14,7 +14,7 @@ from uuid import uuid4
 import click
 from rich.console import Console
 from rich.progress import track
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, or_, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -30,11 +30,12 @@ from models.attendance import utc_now
 from models.biometrics import BiometricSample, FingerPosition, Modality
 from models.errors import ConfigurationError, InputError
 from models.people import Category, Person, SupervisionLevel, check_name, check_number
-from models.store.center import PersonRow, SiteRow
+from models.store.center import PersonRow, SiteRow, StaffRow
 from models.store.engine import open_store, reading, sqlite_path, writing
 
 DEFAULT_DATABASE = "sqlite:///var/center.db"  # where ``muster center`` keeps it
 _Item = TypeVar("_Item")
+_ENROLLING = frozenset({"admin", "staff"})
 _POSITIONS = {position.name.lower(): position for position in FingerPosition if position is not FingerPosition.UNKNOWN}
 
 
@@ -58,7 +59,7 @@ _POSITIONS = {position.name.lower(): position for position in FingerPosition if 
 @click.option("--sensor-password", default=0, envvar="MUSTER_SENSOR_PASSWORD", help="The sensor's password, a number.")
 @click.option("--notice", "notice_version", required=True, help="Version of the notice that the person was given.")
 @click.option("--language", default="zh_CN", show_default=True, help="The notice's language.")
-@click.option("--staff", required=True, help="Who gave the notice and enrolls: a staff member's id.")
+@click.option("--staff", required=True, help="Who gave the notice and enrolls: a staff member's login.")
 @click.option("--missing-reason", type=click.Choice([reason.value for reason in MissingReason]))
 @click.option(
     "--duplicates-reviewed", is_flag=True, help="The staff member looked at the people who match, and goes on."
@@ -98,20 +99,21 @@ def enroll(  # noqa: PLR0913 - one parameter an option
     line = {"baud": sensor_baud, "password": sensor_password}
     live = LiveOptions(camera, sensor, tuple(_POSITIONS[name] for name in positions), line)
     live.check({position for position, _ in prints}, EnrollmentPlan())
-    notice = Notice(notice_version, language, utc_now(), staff)
-    check_notice(notice, now=notice.given_at)  # nobody lays a finger on before that
     reason = None if missing_reason is None else MissingReason(missing_reason)
     store = open_store(database, branch="center", create=False)
     folder = _keys_folder(database, keys)
     with reading(store) as rows:
         person, new = _person(rows, check_number(person_number), site_id, name)
+        staff_id = _staff_id(rows, staff, site_id=site_id)
+        notice = Notice(notice_version, language, utc_now(), staff_id)
+        check_notice(notice, now=notice.given_at)  # nobody lays a finger on before that
     face, finger = context.obj.load_engine(face_engine), context.obj.load_engine(finger_engine)
     session = _session(store, person, folder, face, finger)
     with ExitStack() as closing:
         devices = live.open(closing, click.echo)
         _take(session, faces, prints, dpi=dpi)
         devices.feed(session)
-    enrollment = session.complete(notice, missing_reason=reason, cleared_by=staff if duplicates_reviewed else None)
+    enrollment = session.complete(notice, missing_reason=reason, cleared_by=staff_id if duplicates_reviewed else None)
     with writing(store) as rows:
         if new is not None:
             rows.add(new)
@@ -160,6 +162,21 @@ def _require(path: Path, verdict: SampleVerdict) -> None:
 
 def _shown(items: Iterable[_Item], task: str) -> Iterable[_Item]:
     return track(list(items), description=task, console=Console(stderr=True), transient=True)
+
+
+def _staff_id(rows: Session, staff: str, *, site_id: str) -> str:
+    """The account that answers for this enrollment, by login or id. Raises InputError."""
+    row = rows.scalar(select(StaffRow).where(or_(StaffRow.login == staff, StaffRow.staff_id == staff)))
+    if row is None:
+        raise InputError(f"There is no account {staff!r} at this center.", code="staff_unknown")
+    here = row.site_id in (None, site_id)
+    if not (row.active and here and row.role in _ENROLLING and not _expired(row)):
+        raise InputError(f"The account {row.login!r} may not enroll at the site {site_id}.", code="staff_not_allowed")
+    return row.staff_id
+
+
+def _expired(row: StaffRow) -> bool:
+    return row.expires_at is not None and row.expires_at <= utc_now()
 
 
 def _person(rows: Session, number: str, site_id: str, name: str | None) -> tuple[Person, PersonRow | None]:

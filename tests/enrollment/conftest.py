@@ -20,10 +20,16 @@ from enrollment.vault import SiteKey, Vault
 from matcher.gallery import Gallery
 from models.biometrics import BiometricSample, FingerPosition, Modality
 from models.people import Category, SupervisionLevel
-from models.store.center import PersonRow, SiteRow
+from models.store.center import PersonRow, SiteRow, StaffRow
 from models.store.engine import open_store, writing
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
+STAFF = (
+    ("staff-1", "staff", "s-1", True),
+    ("staff-2", "staff", "s-2", True),
+    ("auditor", "auditor", None, True),
+    ("gone", "admin", None, False),
+)
 
 
 class Booth:
@@ -84,8 +90,13 @@ def store(tmp_path):
     """A center's database with two people at one site."""
     engine = open_store(f"sqlite:///{tmp_path / 'center.db'}", branch="center")
     with writing(engine) as session:
-        session.add(SiteRow(site_id="s-1", name="", policy_json="{}", policy_version="default-1"))
+        for site in ("s-1", "s-2"):
+            session.add(SiteRow(site_id=site, name="", policy_json="{}", policy_version="default-1"))
         session.flush()
+        for staff_id, role, here, active in STAFF:
+            account = StaffRow(staff_id=staff_id, login=f"login-{staff_id}", password_hash="", role=role, active=active)
+            account.site_id = here
+            session.add(account)
         for number in (1, 2):
             session.add(
                 PersonRow(

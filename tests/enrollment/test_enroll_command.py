@@ -11,7 +11,7 @@ from sqlalchemy import select
 from enrollment.commands import enroll
 from enrollment.vault import SiteKey
 from models.errors import ImageError, InputError, StoreError
-from models.store.center import PersonRow, ReferenceRow
+from models.store.center import NoticeRow, PersonRow, ReferenceRow
 from models.store.engine import reading
 
 
@@ -51,6 +51,27 @@ def test_a_person_is_enrolled_by_face_with_a_reason_for_the_missing_fingers(run,
     assert result.exit_code == 0, result.exception
     assert "Enrolled: 3 references, sealed." in result.output and "face_0.png: quality" in result.output
     assert {row.person_id for row in rows(store, ReferenceRow)} == {"p-1"}
+
+
+def test_the_enrollment_names_the_account_that_answers_for_it(run, store):
+    assert run("--missing-reason", "no_sensor", "--staff", "login-staff-1").exit_code == 0
+    assert [row.staff_id for row in rows(store, NoticeRow)] == ["staff-1"]
+
+
+@pytest.mark.parametrize(
+    ("staff", "sentence"),
+    [
+        ("nobody", "There is no account 'nobody' at this center."),
+        ("staff-2", "The account 'login-staff-2' may not enroll at the site s-1."),
+        ("auditor", "The account 'login-auditor' may not enroll at the site s-1."),
+        ("gone", "The account 'login-gone' may not enroll at the site s-1."),
+    ],
+)
+def test_nobody_enrolls_without_an_account_that_may(run, store, staff, sentence):
+    refused = run("--missing-reason", "no_sensor", "--staff", staff)
+    assert isinstance(refused.exception, InputError)
+    assert str(refused.exception) == sentence
+    assert rows(store, ReferenceRow) == []
 
 
 def test_a_new_number_is_entered_with_its_name_and_only_if_the_enrollment_succeeds(run, store):
