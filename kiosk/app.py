@@ -34,7 +34,7 @@ from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
 from kiosk.station import Station
-from kiosk.supervisor import Supervisor, catch_signals
+from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
 from matcher.presentation import PresentationChecks
@@ -83,6 +83,7 @@ class Kiosk:
         self._on_result = on_result
         self._stopping = threading.Event()
         self._supervisor: Supervisor | None = None
+        self._vital: list[VitalThread] = []
         self._revoked = False
 
     def run(self) -> int:
@@ -111,10 +112,15 @@ class Kiosk:
             yield
             return
         app = create_panel(self.screen, language=panel.language, timezone=panel.timezone)
-        server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
+        try:
+            server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
+        except OSError as error:  # most often: another kiosk, or a demonstration, runs on this machine
+            where, why = f"{panel.host}:{panel.port}", error.strerror or "it cannot be used"
+            raise ConfigurationError(f"The screen cannot be served at {where} (panel.port): {why}.") from error
         self.panel_url = f"http://{panel.host}:{server.effective_port}/"
-        thread = threading.Thread(target=server.run, name="panel", daemon=True)
+        thread = KeptThread("panel", server.run)
         thread.start()
+        self._vital.append(thread)
         log.info("panel_ready", url=self.panel_url)
         try:
             yield
@@ -191,7 +197,7 @@ class Kiosk:
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
             devices = [thread for thread in (self.camera, self.sensor) if thread is not None]
-            self._supervisor = Supervisor([station, reporter, *devices])
+            self._supervisor = Supervisor([station, reporter, *devices, *self._vital])
             if self._stopping.is_set():
                 return 0
             reporter.start()

@@ -34,6 +34,23 @@ class VitalThread(Protocol):
         ...
 
 
+class KeptThread(threading.Thread):
+    """A thread that keeps the error it died of; one that simply ends has died, too."""
+
+    def __init__(self, name: str, work: Callable[[], None]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.died: BaseException | None = None
+        self._work = work
+
+    def run(self) -> None:
+        """The thread's body."""
+        try:
+            self._work()
+        except BaseException as error:  # the worker's edge: kept for the supervisor, then the thread ends
+            self.died = error
+            raise
+
+
 class Supervisor:
     """Waits for the end: a signal, ``stop``, or the death of a vital thread."""
 

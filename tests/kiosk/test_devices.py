@@ -14,7 +14,7 @@ from hardware.simulation.camera import SimulatedCamera
 from kiosk import devices
 from kiosk.devices import CameraReader, SensorWorker
 from kiosk.screen import Cancelled, Claim, HelpAsked, Screen
-from kiosk.supervisor import EXIT_VITAL_DIED, Supervisor
+from kiosk.supervisor import EXIT_VITAL_DIED, KeptThread, Supervisor
 from models.errors import CaptureRetry, DeviceError, DeviceUnplugged, RetryReason
 
 
@@ -146,3 +146,20 @@ def test_a_kiosk_that_is_told_to_stop_ends_well() -> None:
     supervisor = Supervisor([], look_s=0.01)
     supervisor.stop()
     assert supervisor.watch() == 0
+
+
+def test_a_screen_that_is_not_served_any_more_ends_the_process() -> None:
+    """A thread that simply returns has died, too; its error is kept where there is one."""
+
+    def breaks() -> None:
+        raise OSError
+
+    quiet, loud = KeptThread("panel", lambda: None), KeptThread("panel", breaks)
+    for thread in (quiet, loud):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(threading, "excepthook", lambda arguments: None)
+            thread.start()
+            thread.join(5)
+        assert Supervisor([thread], look_s=0.01).watch() == EXIT_VITAL_DIED
+    assert quiet.died is None
+    assert isinstance(loud.died, OSError)
