@@ -16,8 +16,8 @@
     every arrow to the right ends in ONE transaction (journal + outbox), then the screen, then the reporter
 
 Three things are never mixed: a non-match is a value; what the person can fix becomes a hint; a device that fails is a
-finding. ``method`` is set by the code that compared. Never more than ``policy.max_tries`` tries in a visit; a visit that
-is broken off after a try is recorded too. ``already_present`` knows this kiosk's journal only: it works offline.
+finding. ``method`` is set by the code that compared. Never more than ``policy.max_tries`` tries in a visit; a visit
+that is broken off after a try is recorded too. ``already_present`` knows this kiosk's journal only: it works offline.
 """
 
 from __future__ import annotations

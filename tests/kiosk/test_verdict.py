@@ -18,6 +18,7 @@ from web.shared.words import NOTES
 
 POINT = OperatingPoint(TemplateFormat("sface", 1), 0.5, None, None, "test")
 FACE_ALONE = SitePolicy(face_alone=True)
+NO_FINGER_ALONE = SitePolicy(face_alone=True, finger_alone=False)
 BOTH = SitePolicy(face_alone=False, second_factor=SecondFactor.ALWAYS)
 
 
@@ -46,6 +47,9 @@ UNKNOWN = Found(Finding.COMPARED, Identification(Answer.UNKNOWN, Candidate("p1",
         (FACE_ALONE, Found(Finding.NOT_ACQUIRED), None, True, (CheckInOutcome.FAILURE_TO_ACQUIRE, None, Method.NONE)),
         (FACE_ALONE, Found(Finding.ABSENT), "p1", True, None),
         (BOTH, Found(Finding.ABSENT), "p1", True, (CheckInOutcome.FAILURE_TO_ACQUIRE, "p1", Method.NONE)),
+        (NO_FINGER_ALONE, Found(Finding.ABSENT), "p1", True, (CheckInOutcome.FAILURE_TO_ACQUIRE, "p1", Method.NONE)),
+        (NO_FINGER_ALONE, Found(Finding.SKIPPED), "p1", True, (CheckInOutcome.REFERRED_TO_STAFF, "p1", Method.NONE)),
+        (NO_FINGER_ALONE, UNKNOWN, "p1", True, (CheckInOutcome.NOT_VERIFIED, "p1", Method.CLAIM_FACE)),
         (FACE_ALONE, Found(Finding.UNDECIDED), None, True, (CheckInOutcome.REFERRED_TO_STAFF, None, Method.NONE)),
         (FACE_ALONE, Found(Finding.BROKEN), None, True, None),
         (BOTH, Found(Finding.BROKEN), None, True, (CheckInOutcome.REFERRED_TO_STAFF, None, Method.NONE)),

@@ -18,7 +18,7 @@ from hardware.simulation.fingers import SimulatedFinger
 from matcher import weights
 from matcher.engines import load_engine
 from matcher.pictures import read_rgb
-from models.store.center import NoticeRow, PersonKeyRow, ReferenceRow, StaffRow
+from models.store.center import AuditRow, NoticeRow, PersonKeyRow, ReferenceRow, StaffRow
 from models.wire import open_document
 from web.center.accounts import add_account
 from web.center.sites import add_site
@@ -124,6 +124,9 @@ def test_somebody_enrolled_before_is_shown_and_must_be_looked_at(house: House, a
     page = admin.page(f"/people/{second}/enroll/")
     assert "林安" in page
     assert 'name="cleared"' in page
+    with house.center.reading() as session:
+        read = select(AuditRow.object).where(AuditRow.act == "person_read", AuditRow.detail == "similar")
+        assert set(session.scalars(read)) == {first}  # whose record was shown is written down, too
     refused = admin.post(f"/people/{second}/enroll/finish", missing_reason="no_sensor")
     assert refused.status_code == 422
     done = admin.post(f"/people/{second}/enroll/finish", missing_reason="no_sensor", cleared="1")

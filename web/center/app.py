@@ -119,6 +119,7 @@ def _install_console(app: Flask, center: Center) -> None:
     limiter.limit(center.settings.api_limit)(api)
     _limit(app, limiter, "api.open_", center.settings.pairing_limit)
     _limit(app, limiter, "account.sign_in", center.settings.sign_in_limit)
+    _limit(app, limiter, "account.password_now", center.settings.sign_in_limit)
     _limit(app, limiter, "kiosks.approve", center.settings.sign_in_limit)
     app.extensions[DRAFTS] = Drafts()
 

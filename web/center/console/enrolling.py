@@ -140,6 +140,8 @@ def _page(person_id: str, flaw: str | None) -> str:
                 with center.lane.engines():
                     found = draft.session.duplicates()
                 similar = [_similar(store.get(PersonRow, item.person_id), item) for item in found]
+                for shown in {item["person"].person_id for item in similar if item["person"]}:
+                    audit(store, Act.PERSON_READ, shown, "similar")
         return render_template(
             "center/enroll.html",
             person=person,
