@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -79,6 +80,18 @@ def test_pair_then_check_then_status(tmp_path: Path, real_center: RealCenter) ->
 def test_a_pin_becomes_a_line_of_the_configuration() -> None:
     answer = CliRunner().invoke(kiosk, ["pin", "staff-7"], input="246810\n246810\n")
     assert '"staff-7" = "$argon2id$' in answer.output
+
+
+def test_a_screen_whose_port_is_taken_gets_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        path = write(tmp_path / "kiosk.toml", "http://127.0.0.1:9", tmp_path / "state", f"[panel]\nport = {port}\n")
+        command = [sys.executable, "-m", "muster", "kiosk", "run", "--config", str(path)]
+        refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"muster: The screen cannot be served at 127.0.0.1:{port} (panel.port): Address already in use.\n"
+    )
 
 
 def test_a_running_kiosk_ends_in_order_on_sigterm(tmp_path: Path, real_center: RealCenter) -> None:
