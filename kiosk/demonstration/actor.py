@@ -18,6 +18,7 @@ from web.panel.facade import PanelFacade, PanelResult, PanelState, PanelStep
 _VISIT_LIMIT_S = 90.0
 _IDLE_LIMIT_S = 30.0
 _LIFTED_S = 0.4
+_OBEY_AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,15 @@ class Actor:
 
     def _obey(self, visit: PlannedVisit, deadline_s: float) -> PanelResult | None:
         state: PanelState | None = None
-        heard: tuple[str, int] | None = None  # a challenge of one try; each is spoken once
+        heard, heard_s = ("", 0), 0.0  # the challenge of one try; obeyed once more when nothing came of it
         while self.clock() < deadline_s:
             state = self.facade.wait(state.version if state else -1, 0.5)
             if state.step == PanelStep.RESULT and state.result is not None:
                 return state.result
             if state.step == PanelStep.CHALLENGE and state.challenge is not None:
                 spoken = (state.challenge, state.tries_left)
-                if spoken != heard:
-                    heard = spoken
+                if spoken != heard or self.clock() - heard_s > _OBEY_AGAIN_S:
+                    heard, heard_s = spoken, self.clock()
                     self.scene.challenge(state.challenge)
             if state.step == PanelStep.FINGER and visit.lays is not None:
                 self._touch(state.hint, self.fingers[visit.lays])

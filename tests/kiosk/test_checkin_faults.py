@@ -9,7 +9,7 @@ from argon2 import PasswordHasher
 from center_parts import RealCenter, wait_until
 from kiosk_parts import Cast, StartKiosk
 
-from kiosk import app
+from kiosk import app, checkin
 from kiosk.supervisor import EXIT_VITAL_DIED
 from models.attendance import AttendanceEvent, CheckInOutcome
 from models.biometrics import Template, TemplateFormat
@@ -121,9 +121,14 @@ def test_a_site_too_large_to_search_asks_for_the_number_first(
 def test_an_inactive_person_is_referred_and_not_compared(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
 ) -> None:
-    site = real_center.new_site()
+    """By number, nothing is compared; and nobody finds them by searching."""
+    site = real_center.new_site(max_tries=1)
     site.enroll("2501", faces=cast.faces["visitor_1"], active=False)
-    running = start_kiosk(site)
+    site.enroll("2502", faces=cast.faces["visitor_2"])
+    running = start_kiosk(site, people=2)
+    running.scene.show(cast["visitor_1"], "stand")
+    result = running.result()
+    assert (result.outcome, result.person_id) == (CheckInOutcome.NOT_IDENTIFIED, None)
     running.kiosk.screen.claim("2501")
     result = running.result()
     assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "person_inactive")
@@ -151,6 +156,27 @@ def test_a_witness_must_be_known_and_somebody_must_have_been_referred(
         with pytest.raises(AccessDenied) as denied:
             running.kiosk.witness("staff-7", "246810", "reason", number=number)
         assert denied.value.code == code
+    assert running.results.empty()
+
+
+def test_a_witness_vouches_soon_and_for_the_person_whose_visit_it_was(
+    real_center: RealCenter, start_kiosk: StartKiosk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for somebody else than the visit was about, and not an hour later."""
+    site = real_center.new_site()
+    site.enroll("2605")
+    site.enroll("2606")
+    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
+    running = start_kiosk(site, people=2, witnesses={"staff-7": pin})
+    running.kiosk.screen.claim("2605")
+    assert running.result().note == "not_enrolled"
+    with pytest.raises(AccessDenied) as other:
+        running.kiosk.witness("staff-7", "246810", "wish", number="2606")
+    assert other.value.code == "witness_other_person"
+    monkeypatch.setattr(checkin, "WITNESS_WITHIN_S", -1.0)
+    with pytest.raises(AccessDenied) as late:
+        running.kiosk.witness("staff-7", "246810", "wish", number="2605")
+    assert late.value.code == "nothing_to_witness"
     assert running.results.empty()
 
 
