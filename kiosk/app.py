@@ -28,7 +28,7 @@ from kiosk.devices import CameraReader, SensorWorker
 from kiosk.face_step import FaceStep
 from kiosk.finger_step import FingerStep
 from kiosk.journal import Ballast, Journal
-from kiosk.keys import KioskKeys, Pairing, load_pairing, make_state_dir
+from kiosk.keys import KioskKeys, Pairing, hold_state_dir, load_pairing, make_state_dir
 from kiosk.pairing import PairingRefused, mark_revoked, open_site_key, pair
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
@@ -90,8 +90,8 @@ class Kiosk:
         """Everything, until the end; the exit code of the process. Raises MusterError if it cannot even begin."""
         catch_signals(self.stop)
         make_state_dir(self.config.state_dir)
-        keys = KioskKeys.load_or_create(self.config.state_dir)
-        with self._panel():
+        with hold_state_dir(self.config.state_dir), self._panel():
+            keys = KioskKeys.load_or_create(self.config.state_dir)
             pairing = self._paired(keys)
             code = 0 if pairing is None else self._work(keys, pairing)
             if self._revoked:

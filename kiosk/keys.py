@@ -7,9 +7,10 @@ anything but a signature or the opening of a sealed box.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from models.errors import StoreError
 SIGNING_FILE = "signing.key"
 AGREEMENT_FILE = "agreement.key"
 PAIRING_FILE = "pairing.json"
+LOCK_FILE = "lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,23 @@ def make_state_dir(state_dir: Path) -> None:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"The state folder {state_dir} cannot be made: {error.strerror}.") from error
+
+
+@contextlib.contextmanager
+def hold_state_dir(state_dir: Path) -> Iterator[None]:
+    """Keep the state folder to this process: two kiosks on one chain would fork it. Raises StoreError if it is held."""
+    try:
+        handle = os.open(state_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise StoreError(f"The state folder {state_dir} cannot be used: {error.strerror}.") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StoreError(f"Another kiosk runs on the state folder {state_dir}.", code="state_held") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.keys import KioskKeys, Pairing, load_pairing, save_pairing
+from kiosk.keys import KioskKeys, Pairing, hold_state_dir, load_pairing, save_pairing
 from models.errors import StoreError
 
 
@@ -34,3 +34,13 @@ def test_a_pairing_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     (tmp_path / "pairing.json").write_text("{")
     with pytest.raises(StoreError, match="pair this kiosk again"):
         load_pairing(tmp_path)
+
+
+def test_a_state_folder_belongs_to_one_kiosk_at_a_time(tmp_path: Path) -> None:
+    """Two would each go on from the same record: a fork of the chain."""
+    with hold_state_dir(tmp_path):
+        other = hold_state_dir(tmp_path)
+        with pytest.raises(StoreError, match="Another kiosk runs on the state folder"):
+            other.__enter__()
+    with hold_state_dir(tmp_path):
+        assert (tmp_path / "lock").read_bytes() == b""

@@ -37,6 +37,7 @@ def test_the_first_start_prints_a_password_once_and_keeps_keys_private(tmp_path:
 
 
 def test_sites_and_accounts_are_entered_from_the_command_line(tmp_path: Path) -> None:
+    run(tmp_path, "init")
     assert run(tmp_path, "add-site", "xiqiao", "西桥司法所").exit_code == 0
     assert stat.S_IMODE((tmp_path / "keys" / "sites" / "xiqiao.key").stat().st_mode) == 0o600
     made = run(tmp_path, "add-staff", "li.na", "--name", "李娜", "--role", "staff", "--site", "xiqiao")
@@ -46,12 +47,29 @@ def test_sites_and_accounts_are_entered_from_the_command_line(tmp_path: Path) ->
 
 
 def test_verify_names_a_store_that_was_cut(tmp_path: Path) -> None:
+    run(tmp_path, "init")
     assert "0 events" in run(tmp_path, "verify").output
     engine = open_store(f"sqlite:///{tmp_path / 'center.db'}", branch="center")
     with engine.begin() as connection:
         connection.execute(text("UPDATE tree_heads SET size = 3"))
     engine.dispose()
     assert isinstance(run(tmp_path, "verify").exception, LedgerError)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify",),
+        ("public-key",),
+        ("add-site", "xiqiao", "西桥"),
+        ("add-staff", "li", "--name", "李", "--role", "staff"),
+    ],
+)
+def test_a_mistyped_database_is_named_and_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    refused = run(tmp_path, *arguments)
+    assert isinstance(refused.exception, StoreError)
+    assert str(refused.exception) == f"There is no database at {tmp_path / 'center.db'}."
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_wrong_address_or_key_is_one_sentence(tmp_path: Path) -> None:
@@ -72,6 +90,7 @@ def test_a_time_zone_that_is_none_is_refused(tmp_path: Path, zone: str) -> None:
 
 
 def test_the_public_key_is_printed_as_the_ledger_wants_it(tmp_path: Path) -> None:
+    run(tmp_path, "init")
     printed = run(tmp_path, "public-key")
     file = tmp_path / "center.pub"
     file.write_text(printed.output)

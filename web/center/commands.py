@@ -11,7 +11,7 @@ import click
 import structlog
 
 from models.errors import MusterError
-from models.store.engine import check_store
+from models.store.engine import check_store, open_store
 from models.wire import encode_key
 from web.center.accounts import add_account, first_admin
 from web.center.app import center_of, create_center
@@ -93,7 +93,7 @@ def init(database: str, keys: Path | None) -> None:
 @_store_options
 def add_site(site_id: str, name: str, database: str, keys: Path | None) -> None:
     """Enter a site: SITE_ID is a short code, NAME what people call it."""
-    assembled = _open(database, keys)
+    assembled = _existing(database, keys)
     with assembled.writing() as session:
         enter_site(assembled, session, site_id, name)
     click.echo(f"The site {site_id} was entered.")
@@ -107,7 +107,7 @@ def add_site(site_id: str, name: str, database: str, keys: Path | None) -> None:
 @_store_options
 def add_staff(login: str, name: str, role: str, site_id: str | None, database: str, keys: Path | None) -> None:
     """Make an account and print its one-time password."""
-    assembled = _open(database, keys)
+    assembled = _existing(database, keys)
     with assembled.writing() as session:
         _, password = add_account(
             assembled, session, login=login, name=name, role=role, site_id=site_id, expires_at=None
@@ -119,7 +119,7 @@ def add_staff(login: str, name: str, role: str, site_id: str | None, database: s
 @_store_options
 def verify(database: str, keys: Path | None) -> None:
     """Check every event of the store against its kiosk's chain, the hash tree and the signed heads."""
-    assembled = _open(database, keys)
+    assembled = _existing(database, keys)
     check_store(assembled.store)
     sign_tree_head_now(assembled)
     with assembled.reading() as session:
@@ -131,7 +131,13 @@ def verify(database: str, keys: Path | None) -> None:
 @_store_options
 def public_key(database: str, keys: Path | None) -> None:
     """Print the center's public key, for ``muster ledger verify --center-key``. Hand it over on another way."""
-    click.echo(encode_key(_open(database, keys).key.public_key()))
+    click.echo(encode_key(_existing(database, keys).key.public_key()))
+
+
+def _existing(database: str, keys: Path | None) -> Center:
+    """A center that is there: a mistyped address must not become a new, empty center with keys of its own."""
+    open_store(database, branch="center", create=False).dispose()
+    return _open(database, keys)
 
 
 def _open(database: str, keys: Path | None) -> Center:
