@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from enrollment.vault import SiteKey, Vault
 from kiosk.center_client import Answer, CenterClient
-from kiosk.delivery import Backoff
+from kiosk.delivery import Backoff, Sorted, sort_results
 from kiosk.journal import Journal
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
@@ -301,6 +301,13 @@ def test_an_answer_that_fits_nothing_counts_for_nothing(script: Script, sender: 
     assert sender.journal.counts().pending == 1
     sender.reporter.once()
     assert script.stored == [1]
+
+
+def test_a_receipt_for_another_event_is_none() -> None:
+    """Only what was sent, in its order, up to the first place where the answer speaks of something else."""
+    kept = [{"event_id": name, "status": "stored"} for name in ("a", "x", "c")]
+    assert sort_results({"results": kept}, ["a", "b", "c"]) == Sorted(("a",), ())
+    assert sort_results({"results": kept[1:]}, ["a", "b"]) == Sorted((), ())
 
 
 def test_a_revoked_kiosk_forgets_its_references_and_keeps_its_events(script: Script, sender: Sender) -> None:
