@@ -175,6 +175,24 @@ def test_a_wrong_finger_after_a_claim_is_not_verified(
     assert (event.person_id, event.type) == (person_id, EventType.FAILED_ATTEMPT)
 
 
+def test_another_enrolled_persons_finger_does_not_answer_for_a_claimed_number(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """From the picture too the finger is compared with the claimed person only; whose else it is, nobody asks."""
+    site = real_center.new_site(max_tries=1)
+    person_id = site.enroll("1311", fingers=cast.fingers("visitor_2"))
+    site.enroll("1312", fingers=cast.fingers("visitor_3"))
+    running = start_kiosk(site, people=2)
+    running.kiosk.screen.claim("1311")
+    running.wait_step("finger")
+    running.scene.lay_finger(cast["visitor_3"].finger("right_index"), number=2)
+    result = running.result()
+    assert (result.outcome, result.method) == (CheckInOutcome.NOT_VERIFIED, Method.CLAIM_FINGER)
+    event = recorded(site, running, result)
+    assert (event.person_id, [item.operation for item in event.evidence]) == (person_id, ["verify"])
+    assert not event.evidence[0].matched
+
+
 def test_a_report_outside_the_window_is_recorded_as_such(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
 ) -> None:
