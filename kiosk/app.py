@@ -89,6 +89,7 @@ class Kiosk:
     def run(self) -> int:
         """Everything, until the end; the exit code of the process. Raises MusterError if it cannot even begin."""
         catch_signals(self.stop)
+        self._given = self._made()  # a mistyped driver is told now, not after the pairing
         make_state_dir(self.config.state_dir)
         with hold_state_dir(self.config.state_dir), self._panel():
             keys = KioskKeys.load_or_create(self.config.state_dir)
@@ -208,13 +209,18 @@ class Kiosk:
             log.info("kiosk_ready", kiosk_id=pairing.kiosk_id, events=journal.counts().pending)
             return self._supervisor.watch()
 
-    def _devices(self, closing: ExitStack) -> tuple[CameraReader | None, SensorWorker | None]:
-        """Start a thread for each device that the site did not switch off."""
+    def _made(self) -> tuple[Camera | None, FingerSensor | None]:
+        """The devices, not open yet. Raises ConfigurationError for a driver or an option that there is not."""
         config, (camera, sensor) = self.config, self._given
         if camera is None and config.camera.driver != "disabled":
             camera = make_camera(config.camera.driver, **config.camera.options)
         if sensor is None and config.sensor.driver != "disabled":
             sensor = make_sensor(config.sensor.driver, **config.sensor.options)
+        return camera, sensor
+
+    def _devices(self, closing: ExitStack) -> tuple[CameraReader | None, SensorWorker | None]:
+        """Start a thread for each device that the site did not switch off."""
+        camera, sensor = self._given
         if camera is not None:
             self.camera = CameraReader(camera, note=self.screen.note_device)
             self.camera.start()

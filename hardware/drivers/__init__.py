@@ -6,6 +6,7 @@ with the known ones.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
@@ -53,13 +54,22 @@ def open_sensor(name: str, **options: Any) -> FingerSensor:
 
 def _make(what: str, known: Mapping[str, str], name: str, options: dict[str, Any]) -> object:
     if name not in known:
-        raise ConfigurationError(f"There is no {what} called {name!r}; known: {', '.join(sorted(known))}.")
+        raise ConfigurationError(f"There is no {what} called {name!r}; {_meant(name, sorted(known))}")
     module, _, attribute = known[name].partition(":")
     driver = getattr(import_module(module), attribute)
-    signature = inspect.signature(driver)
+    allowed = inspect.signature(driver).parameters
+    for option in options:
+        if option not in allowed:
+            raise ConfigurationError(f"The {what} {name!r} has no option {option!r}; {_meant(option, list(allowed))}")
     try:
-        signature.bind(**options)
+        inspect.signature(driver).bind(**options)
     except TypeError as error:
-        allowed = ", ".join(signature.parameters) or "none"
-        raise ConfigurationError(f"The {what} {name!r} cannot be set up so ({error}); options: {allowed}.") from error
+        raise ConfigurationError(
+            f"The {what} {name!r} cannot be set up so ({error}); options: {', '.join(allowed)}."
+        ) from error
     return driver(**options)
+
+
+def _meant(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return (f"did you mean {near[0]!r}? " if near else "") + f"Known: {', '.join(known) or 'none'}."

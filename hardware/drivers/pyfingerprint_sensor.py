@@ -61,7 +61,7 @@ class PyFingerprintSensor:
 
     def __init__(
         self,
-        port: str,
+        port: str = "/dev/ttyUSB0",
         *,
         baud: int = 57_600,
         password: int = 0,

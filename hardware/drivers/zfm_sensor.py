@@ -53,7 +53,7 @@ class ZfmSensor:
 
     def __init__(
         self,
-        port: str,
+        port: str = "/dev/ttyUSB0",
         *,
         baud: int = 57_600,
         password: int = 0,

@@ -331,3 +331,19 @@ def test_a_broken_picture_is_one_sentence(tmp_path: Path, content: bytes) -> Non
     for read in (read_rgb, read_gray):
         with pytest.raises(ImageError, match=r"1_1\.png"):
             read(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("opencvv", {}, "did you mean 'opencv'"),
+        ("opencv", {"devic": 0}, "did you mean 'device'"),
+        ("nonsense", {}, "Known: disabled, opencv, recorded, simulated"),
+        ("opencv", {"zzz": 0}, "Known: device"),
+    ],
+)
+def test_a_mistyped_driver_or_option_is_answered_with_the_nearest(
+    name: str, options: dict[str, int], sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        make_camera(name, **options)
