@@ -42,6 +42,7 @@ from models.errors import AccessDenied, ConfigurationError, InputError, WireErro
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelHint
+from web.shared.serving import end_server
 
 log = structlog.get_logger("kiosk.app")
 
@@ -126,8 +127,7 @@ class Kiosk:
         try:
             yield
         finally:
-            server.close()
-            thread.join(5.0)
+            end_server(server, thread, finish_s=0.0)  # the streams of the page would never end by themselves
 
     def _paired(self, keys: KioskKeys) -> Pairing | None:
         """The pairing of before, or a new one; None if the kiosk stops first or was revoked."""

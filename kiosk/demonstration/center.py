@@ -28,6 +28,7 @@ from web.center.pairing import approve_pairing
 from web.center.serving import server_options
 from web.center.settings import CenterSettings
 from web.center.sites import add_site, change_site
+from web.shared.serving import end_server
 
 SITE_ID, SITE_NAME = "demo", "示例司法所"
 HOST, USUAL_PORT = "127.0.0.1", 8420
@@ -65,11 +66,7 @@ class DemoCenter:
         """Refuse connections until the next ``start``, as if the line were cut."""
         if self._server is None or self._thread is None:
             return
-        self._server.task_dispatcher.shutdown()  # first: a request that still runs wakes the server when it is done
-        self._server.close()
-        self._thread.join(10.0)
-        for channel in list(self._server.active_channels.values()):
-            channel.close()
+        end_server(self._server, self._thread, finish_s=5.0)
         self._server = None
 
     def close(self) -> None:

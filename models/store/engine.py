@@ -8,6 +8,8 @@ content is overwritten (``secure_delete``). Whoever only reads asks for ``readin
 from __future__ import annotations
 
 import os
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ from models.store.migrate import Branch, migrate
 __all__ = ["Branch", "check_store", "forget_deleted", "open_store", "reading", "sqlite_path", "writing"]
 
 BUSY_TIMEOUT_S = 15.0
+WAL_TIMEOUT_S = 2.0
 
 # What SQLite says, and what that means: (part of its message, code, sentence). https://sqlite.org/rescode.html
 _FAULTS = (
@@ -143,8 +146,23 @@ def _engine(address: URL, *, busy_timeout_s: float) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN would be a deferred one
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    _use_write_ahead_log(connection)
+    for setting in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {setting}").close()
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    """Ask until it is granted: for this one change SQLite answers "locked" at once, whatever the busy timeout says."""
+    deadline_s = time.monotonic() + WAL_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

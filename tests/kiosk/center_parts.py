@@ -29,6 +29,7 @@ from web.center.app import center_of, create_center
 from web.center.keys import site_key_path
 from web.center.pairing import approve_pairing, revoke_kiosk
 from web.center.settings import CenterSettings
+from web.shared.serving import end_server
 
 OPEN_ALL_DAY = (("00:00", "24:00"),)
 
@@ -74,10 +75,8 @@ class RealCenter:
         self._thread.start()
 
     def down(self) -> None:
-        self._server.close()
-        self._server.task_dispatcher.shutdown()
         assert self._thread is not None
-        self._thread.join(5)
+        end_server(self._server, self._thread, finish_s=5.0)
 
     def close(self) -> None:
         self.down()
