@@ -138,9 +138,7 @@ def signed_gallery(vault: Vault, key: Ed25519PrivateKey, everyone: list[tuple[st
     return sign_document(document, key)
 
 
-def check_ins(
-    folder: Path, engine: Any, frames: dict[str, list[Any]], rounds: int
-) -> tuple[list[dict[str, float]], list[tuple[str, list[Template]]]]:
+def check_ins(folder: Path, engine: Any, frames: dict[str, list[Any]], rounds: int) -> list[dict[str, float]]:
     """``rounds`` visits by the kiosk's own line; the timings of each."""
     center, own, clock = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), Clock.of_this_machine()
     store = open_store(f"sqlite:///{folder / 'kiosk.sqlite'}", branch="kiosk")
@@ -148,8 +146,7 @@ def check_ins(
     ballast = Ballast(folder / "ballast", 65_536)
     journal = Journal(store, key=own, kiosk_id=str(uuid4()), clock=clock, ballast=ballast)
     roster = RosterStore(store, center=center.public_key(), site_id="bench", vault=vault)
-    everyone = people(engine, frames)
-    roster.accept(signed_gallery(vault, center, everyone), datetime.now(UTC))
+    roster.accept(signed_gallery(vault, center, people(engine, frames)), datetime.now(UTC))
     gallery = Gallery(face_engine=engine, finger_engine=None)
     gallery.replace(roster.current.references())
     source = RecordedFrames([])
@@ -173,7 +170,7 @@ def check_ins(
         if result is None or result.signed is None or result.outcome not in recognised:
             raise SystemExit(f"visit {number} was not recognised: {result and result.outcome}")
         timings.append(result.timings_ms)
-    return timings, everyone
+    return timings
 
 
 def documented_way(frames: dict[str, list[Any]], rounds: int) -> list[float]:
@@ -235,7 +232,7 @@ def main() -> None:
         visitors[label] = Visitor.make(label, [(pixels, engine.detect(pixels)[0].landmarks)], finger_seed=seed)
     frames = {label: render(engine, visitor, FRAMES) for label, visitor in visitors.items()}
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
-        timings, _ = check_ins(Path(folder), engine, frames, options.rounds)
+        timings = check_ins(Path(folder), engine, frames, options.rounds)
     others = documented_way(frames, max(6, options.rounds // 3))
     report(console, timings, others, fingers(options.rounds), options.json)
 

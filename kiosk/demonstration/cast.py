@@ -26,7 +26,7 @@ from matcher.gallery import Gallery
 from matcher.pictures import read_rgb
 from matcher.ports import FaceEngine, FingerEngine
 from models.attendance import utc_now
-from models.biometrics import FingerPosition
+from models.biometrics import FingerPosition, Float32Array, UInt8Array
 from models.errors import MusterError
 from web.center.keys import site_key_path
 
@@ -48,7 +48,7 @@ def make_visitors(engine: FaceEngine) -> dict[str, Visitor]:
     }
 
 
-def _portrait(engine: FaceEngine, name: str):  # type: ignore[no-untyped-def]
+def _portrait(engine: FaceEngine, name: str) -> tuple[UInt8Array, Float32Array]:
     pixels = read_rgb(weights.path(name))
     faces = engine.detect(pixels)
     if not faces:
