@@ -100,11 +100,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A person a probe may belong to, with the reference that came nearest and its comparison score."""
+    """A person a probe may belong to, with the reference that came nearest and its comparison score.
+
+    ``similarity`` is the engine's own score where ``score`` was normalised against other people, else None.
+    """
 
     person_id: str
     reference_id: str
     score: float
+    similarity: float | None = None
 
 
 CandidateList = tuple[Candidate, ...]  # best first, at most one per person

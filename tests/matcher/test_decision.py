@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from matcher.calibration import Calibration, calibrate
 from matcher.decision import (
-    SCALES,
     Answer,
     Doubt,
     decide,
@@ -17,6 +16,7 @@ from matcher.decision import (
     required_fmr,
     verification_threshold,
 )
+from matcher.scales import SCALES
 from models.biometrics import Candidate, OperatingPoint, TemplateFormat
 from models.errors import ConfigurationError, InputError
 from tests.matcher.faces import NOW, SFACE
