@@ -7,29 +7,27 @@ written anywhere.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn
 
 import numpy as np
 
 from hardware.drivers.killable_child import KillableChild
 from hardware.drivers.serial_port import PortClaim
-from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_number, check_position, refuse
-from hardware.ports import DeviceInfo, SensorMatch, SensorParameters
+from hardware.drivers.zfm_port import ZfmPort
+from hardware.drivers.zfm_refusals import check_buffer, refuse
+from hardware.ports import SensorMatch, SensorParameters
 from hardware.zfm.codes import (
     BAUD_STEP,
     IMAGE_BYTES,
     IMAGE_HEIGHT,
     IMAGE_WIDTH,
     INDEX_PAGE_POSITIONS,
-    SIMULATED_SYSTEM_ID,
     Command,
     Confirmation,
 )
-from hardware.zfm.frame import DEFAULT_ADDRESS, PACKET_SIZES
+from hardware.zfm.frame import PACKET_SIZES
 from models.biometrics import UInt8Array
 from models.errors import (
     CaptureRetry,
@@ -43,7 +41,6 @@ from models.errors import (
 
 _CHILD = Path(__file__).with_name("pyfingerprint_child.py")
 _START_TIMEOUT_S = 15.0  # a small computer needs seconds to start Python
-_BETWEEN_CAPTURES_S = 0.05
 _MOST_CHARACTERISTICS_BYTES = 4096
 _LEVEL_STEP = 17  # the library spreads 16 gray levels over 0..255
 
@@ -56,30 +53,13 @@ _RETRY_WORDS = {
 _REFUSED_WORDS = ("Could not", "could not be read", "Error writing", "Invalid", "Unknown error")
 
 
-class PyFingerprintSensor:
+class PyFingerprintSensor(ZfmPort):
     """A sensor at a serial port; ``timeout_s`` is the deadline of one call, without what its bytes take on the line."""
 
-    def __init__(
-        self,
-        port: str = "/dev/ttyUSB0",
-        *,
-        baud: int = 57_600,
-        password: int = 0,
-        address: int = DEFAULT_ADDRESS,
-        timeout_s: float = 2.0,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._port = port
-        self._baud = check_baud(baud)
-        self._password = check_number(password, "password")
-        self._address = check_number(address, "address")
-        self._timeout_s = timeout_s
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._child: KillableChild | None = None
-        self._claim: PortClaim | None = None
-        self._known: SensorParameters | None = None
+    driver = "pyfingerprint"
+
+    _child: KillableChild | None = None
+    _claim: PortClaim | None = None
 
     def open(self) -> None:
         """Claim the port, start the child and give the password; raises as ``ZfmSensor.open`` does,
@@ -108,18 +88,6 @@ class PyFingerprintSensor:
             self._claim.release()
         self._child = self._claim = self._known = None
 
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def info(self) -> DeviceInfo:
-        """The port, and once it is open whether a simulation answers there."""
-        simulated = self._known is not None and self._known.system_id == SIMULATED_SYSTEM_ID
-        return DeviceInfo(self._port, "finger_sensor", "pyfingerprint", "ZFM-20/R30x fingerprint sensor", simulated)
-
     def parameters(self) -> SensorParameters:
         """Ask the sensor for its parameters."""
         status, system_id, capacity, security, address, size_code, baud = self._call("parameters")
@@ -129,16 +97,6 @@ class PyFingerprintSensor:
             status, system_id, capacity, security, address, PACKET_SIZES[size_code], baud * BAUD_STEP
         )
         return self._known
-
-    def capture(self, *, timeout_s: float = 5.0) -> bool:
-        """Wait until a finger's picture is in the image buffer; False if none was laid on in time."""
-        deadline = self._monotonic() + timeout_s
-        while not self._call("capture"):
-            left_s = deadline - self._monotonic()
-            if left_s <= 0:
-                return False
-            self._sleep(min(_BETWEEN_CAPTURES_S, left_s))
-        return True
 
     def image(self) -> UInt8Array:
         """The image buffer, (288, 256) uint8, 16 gray levels spread over 0..240, 500 dpi."""
@@ -240,8 +198,5 @@ class PyFingerprintSensor:
             raise DeviceError("The sensor refuses what its library asked of it.", code="device_refused")
         raise DeviceProtocolError("What the sensor answers does not speak the language of its library.")
 
-    def _capacity(self) -> int:
-        return (self._known or self.parameters()).capacity
-
-    def _inside(self, position: int, count: int = 1) -> int:
-        return check_position(position, count, capacity=self._capacity())
+    def _captured(self) -> bool:
+        return bool(self._call("capture"))

@@ -9,18 +9,18 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
-from typing import Protocol, Self
+from typing import Protocol
 
 from hardware.drivers.serial_port import SerialTransport, Transport
 from hardware.drivers.zfm_link import ZfmLink
-from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_number, check_position, refuse
-from hardware.ports import DeviceInfo, SensorMatch, SensorParameters
+from hardware.drivers.zfm_port import ZfmPort
+from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_number, refuse
+from hardware.ports import SensorMatch, SensorParameters
 from hardware.zfm.codes import (
     BAUD_STEP,
     IMAGE_BYTES,
     INDEX_PAGE_POSITIONS,
     PARAMETERS_BYTES,
-    SIMULATED_SYSTEM_ID,
     Command,
     Confirmation,
     Parameter,
@@ -34,7 +34,7 @@ from models.errors import DeviceProtocolError, DeviceUnplugged, InputError
 
 MOST_CHARACTERISTICS_BYTES = 4096
 _USUAL_CHARACTERISTICS_BYTES = 1536  # the family's larger modules; a ZFM-20 has 512
-_BETWEEN_CAPTURES_S = 0.05
+_CHANGES_OVER_S = 0.05
 
 
 class Connect(Protocol):
@@ -44,12 +44,12 @@ class Connect(Protocol):
         """The open line."""
 
 
-class ZfmSensor:
-    """A sensor at a serial port.
+class ZfmSensor(ZfmPort):
+    """A sensor at a serial port; the settings are those of ``ZfmPort``."""
 
-    ``timeout_s`` is the total deadline of one command (a transfer adds the time its bytes take). ``baud`` and
-    ``password`` must be the module's own; ``address`` is its 32-bit address.
-    """
+    driver = "zfm"
+
+    _link: ZfmLink | None = None
 
     def __init__(
         self,
@@ -63,16 +63,10 @@ class ZfmSensor:
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._port = port
-        self._baud = check_baud(baud)
-        self._password = check_number(password, "password")
-        self._address = check_number(address, "address")
-        self._timeout_s = timeout_s
+        super().__init__(
+            port, baud=baud, password=password, address=address, timeout_s=timeout_s, monotonic=monotonic, sleep=sleep
+        )
         self._connect = connect
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._link: ZfmLink | None = None
-        self._known: SensorParameters | None = None
 
     def open(self) -> None:
         """Claim the port, give the password and read the parameters.
@@ -98,18 +92,6 @@ class ZfmSensor:
             self._link.close()
         self._link = self._known = None
 
-    def __enter__(self) -> Self:
-        self.open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def info(self) -> DeviceInfo:
-        """The port, and once it is open whether a simulation answers there."""
-        simulated = self._known is not None and self._known.system_id == SIMULATED_SYSTEM_ID
-        return DeviceInfo(self._port, "finger_sensor", "zfm", "ZFM-20/R30x fingerprint sensor", simulated)
-
     def parameters(self) -> SensorParameters:
         """Ask the sensor for its parameters."""
         content = self._order(Command.READ_PARAMETERS, answer_bytes=PARAMETERS_BYTES)
@@ -124,7 +106,7 @@ class ZfmSensor:
         self._order(Command.SET_PARAMETER, bytes([Parameter.BAUD, check_baud(baud) // BAUD_STEP]))
         self._open_link().set_baud(baud)
         self._baud = baud
-        self._sleep(_BETWEEN_CAPTURES_S)  # the module needs a moment to change over
+        self._sleep(_CHANGES_OVER_S)  # the module needs a moment to change over
         self.parameters()
 
     def set_security(self, level: int) -> None:
@@ -144,20 +126,6 @@ class ZfmSensor:
         """Give the sensor a new 32-bit password; it remembers."""
         self._order(Command.SET_PASSWORD, struct.pack(">I", check_number(password, "password")))
         self._password = password
-
-    def capture(self, *, timeout_s: float = 5.0) -> bool:
-        """Wait until a finger's picture is in the image buffer; False if none was laid on in time."""
-        deadline = self._monotonic() + timeout_s
-        while True:
-            answer = self._open_link().command(Command.GET_IMAGE)
-            if answer.confirmation == Confirmation.OK:
-                return True
-            if answer.confirmation not in (Confirmation.NO_FINGER, Confirmation.IMAGE_FAILED):
-                refuse(Command.GET_IMAGE, answer.confirmation)
-            left_s = deadline - self._monotonic()
-            if left_s <= 0:
-                return False
-            self._sleep(min(_BETWEEN_CAPTURES_S, left_s))
 
     def image(self) -> UInt8Array:
         """The image buffer, (288, 256) uint8, 16 gray levels spread over 0..240, 500 dpi."""
@@ -264,11 +232,11 @@ class ZfmSensor:
             refuse(command, answer.confirmation)
         return answer.payload
 
-    def _capacity(self) -> int:
-        return (self._known or self.parameters()).capacity
-
-    def _inside(self, position: int, count: int = 1) -> int:
-        return check_position(position, count, capacity=self._capacity())
+    def _captured(self) -> bool:
+        answer = self._open_link().command(Command.GET_IMAGE)
+        if answer.confirmation not in (Confirmation.OK, Confirmation.NO_FINGER, Confirmation.IMAGE_FAILED):
+            refuse(Command.GET_IMAGE, answer.confirmation)
+        return answer.confirmation == Confirmation.OK
 
 
 def _number(payload: bytes) -> int:
