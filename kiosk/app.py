@@ -37,7 +37,7 @@ from kiosk.station import Station
 from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
-from matcher.presentation import PresentationChecks
+from matcher.presentation import PresentationCheck, PresentationChecks
 from models.errors import AccessDenied, ConfigurationError, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
@@ -273,9 +273,13 @@ def face_step(config: KioskConfig, engine: Any, gallery: Gallery, camera: Camera
         frames=camera,
         face=config.face,
         timing=config.visit,
-        make_check=PresentationChecks(mirrored=config.camera.mirrored).draw,
+        make_check=_drawn(PresentationChecks(mirrored=config.camera.mirrored)),
         simulated=lambda: camera.info().simulated,
     )
+
+
+def _drawn(checks: PresentationChecks) -> Callable[[int, bool], PresentationCheck]:
+    return lambda strikes, gentle: checks.draw(strikes=strikes, gentle=gentle)
 
 
 def finger_step(config: KioskConfig, engine: Any, gallery: Gallery, sensor: SensorWorker) -> FingerStep:

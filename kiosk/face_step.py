@@ -83,7 +83,7 @@ class FaceStep:
     frames: FrameSource
     face: FaceConfig
     timing: VisitConfig
-    make_check: Callable[[], PresentationCheck]
+    make_check: Callable[[int, bool], PresentationCheck]  # strikes, and whether the person moves little
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
 
@@ -124,7 +124,7 @@ class FaceStep:
         if not visit.roster.policy.challenge_required:
             head.follow(first)
             return self._compared(visit, head, None)
-        check = self.make_check()
+        check = self.make_check(0, False)
         if not self._challenged(visit, head, check):
             return Found(Finding.ABSENT)
         if check.verdict() is WitnessVerdict.PASSED:
@@ -167,7 +167,7 @@ class FaceStep:
 
         A head that jumps leaves the check undecided: somebody else may have stepped in. False if the person left.
         """
-        visit.screen.show(PanelStep.CHALLENGE, challenge=check.challenge, tries_left=visit.tries_left)
+        self._ask(visit, check)
         seen_s = visit.clock.seconds()
         deadline = seen_s + self.timing.challenge_timeout_s
         while visit.clock.seconds() < deadline:
@@ -186,14 +186,19 @@ class FaceStep:
                 known = check.verdict() is not WitnessVerdict.UNDECIDED or check.spent()
             if known:
                 return True
-            hint = check.hint()
-            visit.screen.show(
-                PanelStep.CHALLENGE,
-                challenge=check.challenge,
-                hint=hint.value if hint else None,
-                tries_left=visit.tries_left,
-            )
+            self._ask(visit, check)
         return True
+
+    def _ask(self, visit: Visit, check: PresentationCheck) -> None:
+        """Show the prompt of the moment."""
+        prompt, hint = check.prompt(), check.hint()
+        visit.screen.show(
+            PanelStep.CHALLENGE,
+            challenge=prompt.kind,
+            dot=prompt.dot,
+            hint=hint.value if hint else None,
+            tries_left=visit.tries_left,
+        )
 
     def _compared(self, visit: Visit, head: Head, check: PresentationCheck | None) -> Found:
         """Compare; a clear match needs one frame, everything else several frames of this visit, averaged."""

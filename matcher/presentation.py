@@ -1,15 +1,11 @@
-"""The presentation check of one visit: a head turn drawn at random, and the witnesses that watch it being done.
+"""The presentation check of one visit: a challenge drawn at random, and the witnesses that watch it being done.
 
-Owns the drawing, the port of a witness and how several verdicts become one. Refuses to see anything itself. It fails
-closed: what is undecided, not available or broken never passes.
-
-It is a first check, not the last: about one in a hundred simulated photographs that were turned by hand passed it, and
-a recording of a turning head passes half of the time.
+Owns the port of a witness and how several verdicts become one. Refuses to see anything itself. It fails closed: what is
+undecided, not available or broken never passes.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,28 +14,18 @@ from typing import Protocol
 
 import structlog
 
+from matcher.challenge import REST, ChallengeScript, Prompt
 from matcher.face_points import FacePoints
 from matcher.frame_freshness import FrameFreshness
-from matcher.head_turn import HeadTurn, TurnHint
+from matcher.head_track import HeadTrack
+from matcher.obedience import ChallengeHint, Obedience
 from matcher.ports import DetectedFace
+from matcher.solid_head import SolidHead
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import UInt8Array
 from models.errors import WeightsError
 
 log = structlog.get_logger("matcher.presentation")
-KINDS = ("turn_left", "turn_right")  # the person's own left and right
-
-
-@dataclass(frozen=True, slots=True)
-class HeadTurnChallenge:
-    """What the person is asked to do: turn the head to their own left or right."""
-
-    kind: str
-
-    @classmethod
-    def draw(cls, rng: Random | None = None) -> HeadTurnChallenge:
-        """One of the two, as hard to foresee as the system's randomness; a test hands in its own."""
-        return cls((rng or secrets.SystemRandom()).choice(KINDS))
 
 
 class PresentationWitness(Protocol):
@@ -70,17 +56,21 @@ class NotAvailable:
 
 @dataclass(slots=True)
 class PresentationCheck:
-    """Several witnesses of one challenge. ``required`` names those that must pass; the others may only object."""
+    """Several witnesses of one try. ``required`` names those that must pass; the others may only object."""
 
-    drawn: HeadTurnChallenge
     witnesses: Sequence[PresentationWitness]
     required: frozenset[str]
     _broken: set[str] = field(default_factory=set)
 
+    def prompt(self) -> Prompt:
+        """What to ask of the person now; changes while the try goes on."""
+        obedience = self._obedience()
+        return obedience.prompt if obedience else REST
+
     @property
     def challenge(self) -> str:
-        """What to ask of the person: ``turn_left`` or ``turn_right``."""
-        return self.drawn.kind
+        """The kind of ``prompt``."""
+        return self.prompt().kind
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """Let every witness see one frame; one that breaks is never asked again and stays undecided."""
@@ -110,18 +100,23 @@ class PresentationCheck:
         passed = all(verdict is WitnessVerdict.PASSED for verdict in needed)
         return WitnessVerdict.PASSED if passed else WitnessVerdict.UNDECIDED
 
-    def hint(self) -> TurnHint | None:
-        """What the person can do now, of the first witness that says so; None for nothing."""
-        for witness in self.witnesses:
-            if isinstance(witness, HeadTurn):
-                return witness.hint()
-        return None
+    def hint(self) -> ChallengeHint | None:
+        """What the person can do better now; None for nothing."""
+        obedience = self._obedience()
+        return obedience.hint() if obedience else None
 
     def spent(self) -> bool:
-        """Whether this challenge can pass no more: a witness broke, or the head turned wrongly, early or late."""
-        if self._broken & self.required:
-            return True
-        return any(isinstance(witness, HeadTurn) and witness.spent for witness in self.witnesses)
+        """Whether this try can pass no more: a witness broke, or the head went wrongly, too early or too late."""
+        obedience = self._obedience()
+        return bool(self._broken & self.required) or (obedience is not None and obedience.spent)
+
+    def disobeyed(self) -> bool:
+        """Whether the head went where it was never asked to go, or faster than anybody can."""
+        obedience = self._obedience()
+        return obedience is not None and obedience.disobeyed
+
+    def _obedience(self) -> Obedience | None:
+        return next((item for item in self.witnesses if isinstance(item, Obedience)), None)
 
     def _ask(self, witness: PresentationWitness) -> PresentationEvidence:
         if witness.name not in self._broken:
@@ -157,14 +152,17 @@ class PresentationChecks:
         try:
             return FacePoints()
         except (WeightsError, ImportError) as error:
-            log.error("head_turn_not_available", error=type(error).__name__)
+            log.error("landmarks_not_available", error=type(error).__name__)
             return None
 
-    def draw(self) -> PresentationCheck:
-        """A check with a challenge that nobody could know before."""
-        challenge = HeadTurnChallenge.draw(self._rng)
-        turn: PresentationWitness = NotAvailable(HeadTurn.name)
+    def draw(self, *, strikes: int = 0, gentle: bool = False) -> PresentationCheck:
+        """A check with a challenge that nobody could know before.
+
+        ``strikes``: how many tries of this visit went the wrong way. ``gentle``: with small movements only.
+        """
+        moving: list[PresentationWitness] = [NotAvailable(Obedience.name), NotAvailable(SolidHead.name)]
         if self._points is not None:
-            turn = HeadTurn(challenge.kind, points=self._points, mirrored=self._mirrored)
-        witnesses = [turn, FrameFreshness(), *(make() for make in self._more)]
-        return PresentationCheck(challenge, witnesses, frozenset({HeadTurn.name, FrameFreshness.name}))
+            track, script = HeadTrack(self._points), ChallengeScript(rng=self._rng, gentle=gentle)
+            moving = [Obedience(track, script, mirrored=self._mirrored, strikes=strikes), SolidHead(track)]
+        witnesses = [*moving, FrameFreshness(), *(make() for make in self._more)]
+        return PresentationCheck(witnesses, frozenset({Obedience.name, SolidHead.name, FrameFreshness.name}))

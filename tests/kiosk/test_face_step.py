@@ -22,7 +22,7 @@ from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.gallery import Gallery
 from matcher.ports import DetectedFace
-from matcher.presentation import HeadTurnChallenge, PresentationCheck
+from matcher.presentation import PresentationCheck
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Reference, UInt8Array
 from models.errors import DeviceTimeout
@@ -100,9 +100,9 @@ def looked_at(
     clock = Clock(monotonic_ns=lambda: film.now_ns)
     visit = Visit(roster, None, 3, Screen(), clock)
 
-    def make_check() -> PresentationCheck:
+    def make_check(strikes: int, gentle: bool) -> PresentationCheck:
         witness = PassesAfter(passes_after)
-        return PresentationCheck(HeadTurnChallenge("turn_left"), [witness], frozenset({witness.name}))
+        return PresentationCheck([witness], frozenset({witness.name}))
 
     timing = VisitConfig(look_timeout_s=3.0, challenge_timeout_s=5.0, absent_after_s=2.0)
     step = FaceStep(engine, gallery, film, FaceConfig(), timing, make_check, simulated=lambda: True)

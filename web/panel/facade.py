@@ -52,7 +52,14 @@ class CenterLink(StrEnum):
 
 
 HINT_CODES = frozenset(hint.value for hint in (*RetryReason, *PanelHint))
-CHALLENGE_CODES = ("turn_left", "turn_right")  # the person's own left and right
+CHALLENGE_CODES = (  # the person's own left and right
+    "look_here",
+    "turn_left",
+    "turn_right",
+    "look_up",
+    "look_down",
+    "follow_dot",
+)
 FINGER_CODES = tuple(
     f"{hand}_{name}" for hand in ("right", "left") for name in ("thumb", "index", "middle", "ring", "little")
 )  # in the order of models.biometrics.FingerPosition 1..10
@@ -87,14 +94,16 @@ class PanelState:
     """Everything the screen shows, at once. ``version`` grows by at least one with every change.
 
     ``hint`` is a RetryReason or PanelHint (at step ``fault`` also an error's code), ``challenge`` one of
-    CHALLENGE_CODES, ``finger`` one of FINGER_CODES, ``pairing_code`` twelve digits in groups, ``pending`` the number
-    of records not yet at the center.
+    CHALLENGE_CODES, ``dot`` where the dot to follow is in the mirror (x to the person's right and y down, -1 to 1),
+    ``finger`` one of FINGER_CODES, ``pairing_code`` twelve digits in groups, ``pending`` the number of records not yet
+    at the center.
     """
 
     version: int
     step: str
     hint: str | None = None
     challenge: str | None = None
+    dot: tuple[float, float] | None = None
     finger: str | None = None
     result: PanelResult | None = None
     pairing_code: str | None = None
@@ -144,6 +153,7 @@ def state_body(state: PanelState) -> dict[str, Any]:
         "step": str(state.step),
         "hint": state.hint and str(state.hint),
         "challenge": state.challenge,
+        "dot": state.dot and list(state.dot),
         "finger": state.finger,
         "result": result
         and {

@@ -118,13 +118,23 @@ function triesWords() {
 function renderStep(step) {
   put(by("pairing-code"), (state.pairing_code ?? "").replaceAll("-", " "));
   put(by("face-title"), text(`challenge.${state.challenge}`) || text(`step.${step}.title`));
-  by("arrow-left").toggleAttribute("data-on", step === "challenge" && state.challenge === "turn_left");
-  by("arrow-right").toggleAttribute("data-on", step === "challenge" && state.challenge === "turn_right");
+  renderChallenge(step === "challenge" ? state.challenge : "");
   by("number-instead").hidden = step === "challenge";
   renderIdle();
   renderFinger();
   renderResult();
   renderDevices();
+}
+
+const ARROWS = { turn_left: "left", turn_right: "right", look_up: "up", look_down: "down" };
+
+// One arrow, or the dot; the dot glides from place to place.
+function renderChallenge(kind) {
+  Object.entries(ARROWS).forEach(([code, side]) => by(`arrow-${side}`).toggleAttribute("data-on", kind === code));
+  const dot = kind === "follow_dot" ? state.dot : null;
+  by("dot").toggleAttribute("data-on", Boolean(dot));
+  by("dot").style.left = `${50 + 38 * (dot?.[0] ?? 0)}%`;
+  by("dot").style.top = `${50 + 38 * (dot?.[1] ?? 0)}%`;
 }
 
 // Without a camera nobody should be asked to look.
