@@ -53,8 +53,7 @@ class FaissFaceIndex:
         self._upper = np.zeros((capacity, dimensions), np.int8)
         self._lower = np.zeros((capacity, dimensions), np.int8)
         self._step = np.zeros(capacity, np.float32)  # what 1 of the 16-bit number stands for
-        pieces = dimensions if dimensions % 2 else dimensions // 2
-        self._codes: Any = faiss.IndexPQFastScan(dimensions, pieces, 4, faiss.METRIC_INNER_PRODUCT)
+        self._codes = _product_codes(dimensions)
         self._packer = self._codes.get_CodePacker()
 
     def __len__(self) -> int:
@@ -147,3 +146,9 @@ class FaissFaceIndex:
         packer.pack_1(packer.unpack_1(blocks[of : of + 1], of_offset), to_offset, blocks[to : to + 1])
         packer.pack_1(np.zeros(packer.code_size, np.uint8), of_offset, blocks[of : of + 1])
         self._codes.ntotal -= 1  # the scan reads no further, and the next row added is written over zeros
+
+
+def _product_codes(dimensions: int) -> Any:
+    """An empty index of faiss: one code of 4 bits for every two numbers, for each one if they are odd."""
+    pieces = dimensions if dimensions % 2 else dimensions // 2
+    return faiss.IndexPQFastScan(dimensions, pieces, 4, faiss.METRIC_INNER_PRODUCT)
