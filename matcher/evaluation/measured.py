@@ -55,7 +55,7 @@ class Measurement:
     """One engine measured on one collection of samples.
 
     ``engine`` is its name with the template format; ``collection`` a label of what it was measured on; ``persons_are``
-    "people" or "fingers": what a label in the sets stands for; ``transfer`` as ``muster evaluate face --also`` gives it.
+    "people" or "fingers": what a label in the sets stands for; ``transfer`` as ``muster evaluate face --also`` has it.
     """
 
     modality: Modality
