@@ -1,8 +1,8 @@
-"""The LEADER network: from a finger's picture to its minutiae. Owns pre- and post-processing; refuses comparison.
+"""The LEADER network: from a finger's picture to its minutiae. Owns running it; refuses comparison.
 
-The network (``LEADER.onnx``, MIT) reads gray levels 0..255 at 500 dpi, (1, H, W, 1) float32, H and W multiples of 32.
-It answers, for every pixel, four numbers: how likely a minutia lies there, its direction (radians, counter-clockwise,
-into the ridge), how likely it is an ending and not a bifurcation, and the first again but for local maxima zero.
+The network (``LEADER.onnx``, MIT) reads gray levels 0..255 at 500 dpi and tells, for every pixel, how likely a minutia
+lies there, its direction (radians, counter-clockwise, into the ridge), and how likely it is an ending and not a
+bifurcation. It is run as the two networks of ``leader_graph``: everywhere, where minutiae are; around those, the rest.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from matcher import weights
+from matcher.engines.finger_picture import DPI, at_500_dpi
+from matcher.engines.leader_graph import PATCH, dense_network, local_network
+from matcher.engines.onnx_file import Graph, write_graph
 from matcher.ports import Minutiae
 from models.biometrics import Float32Array, UInt8Array
-from models.errors import ImageError, WeightsError
+from models.errors import WeightsError
 
-DPI: Final = 500
-MAX_SIDE: Final = 800  # 4 cm of skin; of anything larger, the most detailed part is looked at
 MAX_MINUTIAE: Final = 120  # a whole rolled finger has about 100
 SCORE_THRESHOLD: Final = 0.4
 _GRID: Final = 32
@@ -29,7 +31,10 @@ _SMALLEST_SIDE: Final = 32  # less than four ridges
 _BLOCK: Final = (16, 16)  # pixels
 _BLANK_DEVIATION: Final = 5.0  # gray levels within a block; fainter ridges cannot be read
 _MARGIN: Final = 32  # pixels kept around the print
-_PLAUSIBLE_DPI: Final = range(100, 4001)
+_SMOOTHING: Final = np.array([1, 4, 6, 4, 1], np.float32) / 16  # the network's own, before it looks for local maxima
+_ALONE: Final = np.ones((7, 7), np.uint8)  # one minutia in so many pixels
+
+Indices = NDArray[np.intp]
 
 
 class LeaderNetwork:
@@ -37,10 +42,10 @@ class LeaderNetwork:
 
     def __init__(self, path: Path | None = None) -> None:
         path = path or weights.path("leader")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
-            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            content = path.read_bytes()
+            self._dense = _session(dense_network(content))
+            self._local = _session(local_network(content))
         except Exception as error:  # onnxruntime raises types of its own for every kind of damaged file
             raise WeightsError(f"{path.name} cannot be loaded as a network; fetch the weights again.") from error
 
@@ -50,42 +55,84 @@ class LeaderNetwork:
         A picture too small or too flat to hold ridges gives no minutiae. Raises ImageError if it is not a gray picture
         or its resolution is impossible.
         """
-        picture = _at_500_dpi(pixels, dpi)
+        picture = at_500_dpi(pixels, dpi)
         height, width = picture.shape
         top, left, bottom, right = _touched(picture)
         if min(bottom - top, right - left) < _SMALLEST_SIDE:
             return none_found((width, height))
-        maps = self._maps(picture[top:bottom, left:right])
-        y, x = np.nonzero(maps[..., 3] >= threshold)
-        found = maps[y, x]
-        best = np.lexsort((x, y, -found[:, 3]))[:MAX_MINUTIAE]
-        found = found[best]
+        x, y, angle, ending, score = self._found(picture[top:bottom, left:right], threshold)
         return Minutiae(
-            xy=np.stack([x[best] + left, y[best] + top], axis=1).astype(np.float32),
-            angle=np.mod(found[:, 1], np.float32(2.0 * math.pi)),
-            kind=np.where(found[:, 2] >= 0.5, 1, 2).astype(np.uint8),
-            score=np.clip(found[:, 3], 0.0, 1.0),
+            xy=np.stack([x + left, y + top], axis=1).astype(np.float32),
+            angle=np.mod(angle, np.float32(2.0 * math.pi)),
+            kind=np.where(ending >= 0.5, 1, 2).astype(np.uint8),
+            score=np.clip(score, 0.0, 1.0),
             size=(width, height),
         )
 
-    def _maps(self, picture: UInt8Array) -> Float32Array:
-        """(H, W, 4): the network's answer, the picture centered in a frame of the size it wants."""
-        height, width = picture.shape
-        more_y, more_x = -height % _GRID, -width % _GRID
-        top, left = more_y // 2, more_x // 2
-        border = int(picture[0, 0])  # the sensor's background, as the network was used to
-        framed = cv2.copyMakeBorder(
-            picture, top, more_y - top, left, more_x - left, cv2.BORDER_CONSTANT, value=(border,)
+    def _found(
+        self, picture: UInt8Array, threshold: float
+    ) -> tuple[Indices, Indices, Float32Array, Float32Array, Float32Array]:
+        """x, y, angle, how likely an ending, and score of the best minutiae of a picture, best first."""
+        framed, top, left = _framed(picture)
+        places, features = self._dense.run(None, {"picture": framed[None, None].astype(np.float32)})
+        scores = _local_maxima(places[0, 0])[top : top + picture.shape[0], left : left + picture.shape[1]]
+        y, x = np.nonzero(scores >= threshold)
+        score = scores[y, x]
+        best = np.lexsort((x, y, -score))[:MAX_MINUTIAE]
+        y, x, score = y[best], x[best], score[best]
+        angle, ending = self._described(features[0], y + top, x + left)
+        return x, y, angle, ending, score
+
+    def _described(self, features: Float32Array, y: Indices, x: Indices) -> tuple[Float32Array, Float32Array]:
+        """Angle and how likely an ending, (N,) each, of minutiae at pixels of the frame; ``features`` (C, H, W)."""
+        if not len(y):
+            return np.zeros(0, np.float32), np.zeros(0, np.float32)
+        around = PATCH // 2
+        padded = np.pad(features, ((0, 0), (around, around), (around, around)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (PATCH, PATCH), axis=(1, 2))
+        patches = np.ascontiguousarray(windows[:, y // 2, x // 2].transpose(1, 0, 2, 3))
+        rows, columns = (
+            _inside(places // 2, length) for places, length in zip((y, x), features.shape[1:], strict=True)
         )
-        answer = self._session.run(None, {"input": framed[None, :, :, None].astype(np.float32)})[0][0]
-        maps: Float32Array = answer[top : top + height, left : left + width]
-        return maps
+        inside = (rows[:, :, None] & columns[:, None, :]).astype(np.float32)[:, None]
+        direction, ending = self._local.run(None, {"patches": patches, "inside": inside})
+        each, phase = np.arange(len(y)), y % 2 * 2 + x % 2
+        return np.arctan2(direction[each, 4 + phase], direction[each, phase]), ending[each, phase]
+
+
+def _inside(middles: Indices, length: int) -> NDArray[np.bool_]:
+    """(N, 3): whether the pixels before, at and behind (N,) middles lie within 0..length."""
+    places = middles[:, None] + np.arange(-1, 2)
+    inside: NDArray[np.bool_] = (places >= 0) & (places < length)
+    return inside
 
 
 def none_found(size: tuple[int, int]) -> Minutiae:
     """No minutiae in a picture of ``size`` (width, height)."""
     empty = np.zeros(0, np.float32)
     return Minutiae(np.zeros((0, 2), np.float32), empty, np.zeros(0, np.uint8), empty, size)
+
+
+def _session(graph: Graph) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(write_graph(graph), options, providers=["CPUExecutionProvider"])
+
+
+def _framed(picture: UInt8Array) -> tuple[UInt8Array, int, int]:
+    """The picture centered in a frame of the size the network wants; the rows and columns before it."""
+    height, width = picture.shape
+    more_y, more_x = -height % _GRID, -width % _GRID
+    top, left = more_y // 2, more_x // 2
+    border = int(picture[0, 0])  # the sensor's background, as the network was used to
+    framed = cv2.copyMakeBorder(picture, top, more_y - top, left, more_x - left, cv2.BORDER_CONSTANT, value=(border,))
+    return np.asarray(framed, np.uint8), top, left
+
+
+def _local_maxima(places: Float32Array) -> Float32Array:
+    """The smoothed likelihood where it is the largest of 7×7 pixels, elsewhere 0."""
+    smooth = cv2.sepFilter2D(places, -1, _SMOOTHING, _SMOOTHING, borderType=cv2.BORDER_CONSTANT)
+    return np.where(smooth == cv2.dilate(smooth, _ALONE), smooth, np.float32(0))
 
 
 def _touched(picture: UInt8Array) -> tuple[int, int, int, int]:
@@ -101,36 +148,3 @@ def _touched(picture: UInt8Array) -> tuple[int, int, int, int]:
         return 0, 0, 0, 0
     top, left = max(int(rows[0]) - _MARGIN, 0), max(int(columns[0]) - _MARGIN, 0)
     return top, left, min(int(rows[-1]) + _MARGIN, picture.shape[0]), min(int(columns[-1]) + _MARGIN, picture.shape[1])
-
-
-def _at_500_dpi(pixels: UInt8Array, dpi: int) -> UInt8Array:
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.size == 0:
-        raise ImageError("A finger's picture must be a gray picture of 8 bits with at least one pixel.")
-    if dpi not in _PLAUSIBLE_DPI:
-        raise ImageError(f"A resolution of {dpi} dpi is not one of a fingerprint sensor (100 to 4000).")
-    pixels = _most_detailed_part(pixels, math.ceil(MAX_SIDE * dpi / DPI))
-    if dpi == DPI:
-        return pixels
-    height, width = (max(1, round(length * DPI / dpi)) for length in pixels.shape)
-    method = cv2.INTER_AREA if dpi > DPI * 1.5 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
-
-
-def _most_detailed_part(pixels: UInt8Array, side: int) -> UInt8Array:
-    """The picture, or of one longer than ``side`` the window around the middle of its contrast."""
-    height, width = pixels.shape
-    if max(height, width) <= side:
-        return pixels
-    step = max(1, min(height, width) // 512)
-    coarse = pixels[::step, ::step].astype(np.float32)
-    contrast = np.abs(coarse - cv2.blur(coarse, (9, 9)))
-    top = _window(contrast.sum(axis=1), height, step, side)
-    left = _window(contrast.sum(axis=0), width, step, side)
-    return np.ascontiguousarray(pixels[top : top + side, left : left + side])
-
-
-def _window(profile: Float32Array, length: int, step: int, side: int) -> int:
-    """Where a window of ``side`` begins so that the middle of a profile's mass is its middle, inside 0..length."""
-    total = np.cumsum(profile)
-    middle = int(np.searchsorted(total, total[-1] / 2.0)) * step
-    return int(min(max(middle - side // 2, 0), max(length - side, 0)))
