@@ -39,10 +39,15 @@ class StationConfig:
 
 @dataclass(frozen=True, slots=True)
 class CenterConfig:
-    """Where events go. ``ca_file`` is the certificate authority of the center; empty means the system's."""
+    """Where events go. ``ca_file`` is the certificate authority of the center; empty means the system's.
+
+    ``plain_http`` allows an http:// address of another machine, e.g. behind a tunnel: errors are not signed, so
+    somebody on the way could tell this kiosk that it was revoked.
+    """
 
     url: str = "http://127.0.0.1:8420"
     ca_file: str = ""
+    plain_http: bool = False
     timeout_s: float = _limited(10.0, minimum=0.1, maximum=120)
     batch_events: int = _limited(50, minimum=1, maximum=200)
     gallery_poll_s: float = _limited(60.0, minimum=0.05, maximum=86_400)
@@ -172,6 +177,11 @@ def parse_config(content: Mapping[str, Any], *, source: str) -> KioskConfig:
     if address.scheme not in ("http", "https") or not address.hostname:
         raise ConfigurationError(
             f"{source}: center.url must be an http:// or https:// address, not {config.center.url!r}."
+        )
+    if address.scheme == "http" and address.hostname not in LOOPBACK_NAMES and not config.center.plain_http:
+        raise ConfigurationError(
+            f"{source}: center.url must be an https:// address, unless the center is on this machine or plain_http is "
+            "true because something else protects the line."
         )
     if config.panel.host not in LOOPBACK_NAMES:
         raise ConfigurationError(

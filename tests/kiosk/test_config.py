@@ -46,6 +46,7 @@ def test_the_documented_example_names_every_key() -> None:
         ("[center]\nbatch_events = 0", "center.batch_events must be between 1 and 200, not 0."),
         ("[center]\ntimeout_s = nan", "center.timeout_s must be a number, not nan."),
         ("[center]\nurl = 'ftp://center'", "center.url must be an http:// or https:// address, not 'ftp://center'."),
+        ("[center]\nurl = 'http://center.example'", "center.url must be an https:// address, unless"),
         ("[panel]\nenabled = 1", "panel.enabled must be true or false, not 1."),
         ("[sensor]\ncompare = 'sensr'", "sensor.compare must be one of sensor, image; did you mean 'sensor'?"),
         ("[camera]\noptions = 3", "camera.options must be a table."),
@@ -71,3 +72,15 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
         load_config(path)
+
+
+def test_plain_http_to_another_machine_is_taken_when_the_site_says_so() -> None:
+    """Behind a tunnel the line is protected by something else."""
+    content = {"center": {"url": "http://center.example", "plain_http": True}}
+    assert parse_config(content, source="x").center.url == "http://center.example"
+
+
+@pytest.mark.parametrize("url", ["http://localhost:1", "http://[::1]:1", "https://center.example"])
+def test_https_and_this_machine_need_no_permission(url: str) -> None:
+    """The demonstration runs on one machine."""
+    assert parse_config({"center": {"url": url}}, source="x").center.url == url

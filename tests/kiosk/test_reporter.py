@@ -394,7 +394,7 @@ def test_a_damaged_gallery_on_the_disk_is_fetched_again(engine: Engine, sender: 
 
 
 def test_waits_are_drawn_apart_and_never_exceed_the_longest() -> None:
-    config = quick_config("http://x", Path("/x"), center={"retry_first_s": 1, "retry_longest_s": 20}).center
+    config = quick_config("https://x", Path("/x"), center={"retry_first_s": 1, "retry_longest_s": 20}).center
     first, second = Backoff(config, random.Random(1)), Backoff(config, random.Random(2))
     waits = [[backoff.failed(None, CLOCK.now()) for _ in range(40)] for backoff in (first, second)]
     assert waits[0] != waits[1]
