@@ -58,6 +58,24 @@ class Calibration:
         """The smallest false match rate that this many pairs can support."""
         return upper_rate(0, self.comparisons)
 
+    def surplus(self, expected: Sequence[tuple[float, float]], fmr: float) -> float:
+        """How much higher these people score than ``expected`` at the least; 0 unless that is sure at 95 %.
+
+        ``expected`` are (FMR, threshold) pairs measured elsewhere. The surplus is the smallest distance that they must
+        all be moved up by, down to the rate ``fmr``, so that the matches counted here do not refute them: their lower
+        95 % limit is then not above the rate. Rates that these few or these many pairs cannot speak of are left out.
+        """
+        moved = 0.0
+        for rate, threshold in expected:
+            if rate < fmr or (rate * self.comparisons > len(self.highest) / 2 and len(self.highest) < self.comparisons):
+                continue
+            matches = 0
+            while matches < len(self.highest) and lower_rate(matches + 1, self.comparisons) <= rate:
+                matches += 1
+            if matches < len(self.highest):  # one more than the rate allows: it must lie below the threshold
+                moved = max(moved, float(np.nextafter(self.highest[matches], math.inf)) - threshold)
+        return moved
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` is its inverse."""
         return {
@@ -123,6 +141,19 @@ def upper_rate(matches: int, comparisons: int) -> float:
         return min(1.0, 3.0 / comparisons)
     count = matches + 1
     limit = count * (1 - 1 / (9 * count) + _Z95 / (3 * math.sqrt(count))) ** 3
+    return min(1.0, limit / comparisons)
+
+
+def lower_rate(matches: int, comparisons: int) -> float:
+    """The lower 95 % limit of a rate after ``matches`` in ``comparisons``; 0 for none.
+
+    Poisson limit as in ``upper_rate``, within 3 % from two matches on, and exact for one.
+    """
+    if comparisons <= 0 or matches <= 0:
+        return 0.0
+    if matches == 1:
+        return min(1.0, -math.log(0.95) / comparisons)
+    limit = matches * (1 - 1 / (9 * matches) - _Z95 / (3 * math.sqrt(matches))) ** 3
     return min(1.0, limit / comparisons)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from matcher.calibration import Calibration
 from matcher.scales import SCALES, score_scale
+from matcher.shipped import shipped
 from models.biometrics import Candidate, CandidateList, OperatingPoint, TemplateFormat
 from models.errors import ConfigurationError, InputError
 
@@ -81,9 +82,9 @@ def identification_threshold(
 ) -> OperatingPoint:
     """The operating point of a search among ``gallery_size`` people.
 
-    A calibration that has seen too few pairs for the wanted rate raises the uncalibrated threshold where it can, and
-    never lowers it. Raises ConfigurationError for an impossible rate or an unknown format, InputError for a
-    calibration of another format.
+    A calibration that has seen too few pairs for the wanted rate never lowers the uncalibrated threshold. It raises it
+    where the site's people surely score higher among each other than those it was measured on. Raises
+    ConfigurationError for an impossible rate or an unknown format, InputError for a calibration of another format.
     """
     fmr = required_fmr(wanted_fpir, gallery_size)
     if calibration is not None and calibration.format != format:
@@ -92,8 +93,9 @@ def identification_threshold(
     if calibration is not None and measured is not None:
         return OperatingPoint(format, measured, fmr, calibration.calibrated_on, calibration.dataset)
     threshold = uncalibrated_threshold(format, fmr)
-    if calibration is not None and calibration.highest:
-        threshold = max(threshold, math.nextafter(calibration.highest[0], math.inf))
+    raised = _raised(format, fmr, calibration) if calibration is not None else threshold
+    if calibration is not None and raised > threshold:
+        return OperatingPoint(format, raised, fmr, None, f"{UNCALIBRATED}, raised after {calibration.dataset}")
     return OperatingPoint(format, threshold, fmr, None, UNCALIBRATED)
 
 
@@ -109,6 +111,16 @@ def uncalibrated_threshold(format: TemplateFormat, fmr: float) -> float:
     scale = score_scale(format)
     rarity = [-math.log(step) for step, _ in scale.steps]
     return max(scale.floor, float(np.interp(-math.log(fmr), rarity, [threshold for _, threshold in scale.steps])))
+
+
+def _raised(format: TemplateFormat, fmr: float, calibration: Calibration) -> float:
+    """What was measured elsewhere, moved up by as much as the site's own people surely score higher."""
+    known = shipped(format)
+    curve = known.impostors if known is not None else score_scale(format).steps
+    rarity = [-math.log(step) for step, _ in curve]
+    expected = float(np.interp(-math.log(fmr), rarity, [threshold for _, threshold in curve]))
+    surplus = calibration.surplus((*curve, (fmr, expected)), fmr)
+    return expected + surplus if surplus > 0 else -math.inf
 
 
 def decide(candidates: CandidateList, operating_point: OperatingPoint) -> Identification:

@@ -1,0 +1,162 @@
+"""What a site's own references score against each other, as a search would compare them. Owns the choice of pairs.
+
+Impostor: one person's reference plays the probe of a stranger and is compared with everything that another person has
+enrolled; of each pair of people one such score is drawn by chance and the highest is kept. Genuine: a reference is
+compared with the *other* references of its person that were captured apart from it: pictures of one sitting are
+far more alike than two visits are. Refuses to judge any score, and sensors' own templates, which only sensors compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from matcher.engines.vectors import unit_rows
+from matcher.ports import FaceEngine, FingerEngine
+from models.biometrics import Float32Array, Modality, Reference
+
+APART = timedelta(hours=1)  # two visits, not two pictures of one sitting
+FINGER_COMPARISONS = 4000  # about four seconds' work in all; beyond, pairs of people are drawn
+_BLOCK = 256  # people whose references are compared at once with everybody
+_SLICE = 20  # comparisons of fingers between two pauses
+
+Indices = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SiteScores:
+    """``first`` < ``second`` (K,) index ``people``; ``drawn`` and ``highest`` (K,) float32 are the pairs' scores.
+
+    ``genuine`` (G,) float32 with ``genuine_person`` (G,). ``possible`` counts the pairs of people that there are.
+    """
+
+    people: tuple[str, ...]
+    first: Indices
+    second: Indices
+    drawn: Float32Array
+    highest: Float32Array
+    genuine: Float32Array
+    genuine_person: Indices
+    possible: int
+
+
+def usable(references: Iterable[Reference], modality: Modality, engine: FaceEngine | FingerEngine) -> list[Reference]:
+    """The valid references that an engine can compare, in order of person and id: the order never depends on chance."""
+    found = [
+        item
+        for item in references
+        if item.modality is modality and item.revoked_at is None and item.template.format == engine.format
+    ]
+    return sorted(found, key=lambda item: (item.person_id, item.reference_id))
+
+
+def face_scores(
+    references: Sequence[Reference], engine: FaceEngine, random: np.random.Generator
+) -> Generator[None, None, SiteScores]:
+    """Every pair of people and every reference captured apart; pauses (``yield``) between blocks of people."""
+    rows = engine.vectors([item.template for item in references])
+    people, owner = np.unique([item.person_id for item in references], return_inverse=True)
+    starts = np.searchsorted(owner, np.arange(len(people) + 1))
+    sums = np.add.reduceat(rows, starts[:-1], axis=0)
+    middles = unit_rows(sums)
+    highest = np.empty((len(people), len(people)), np.float32)  # [probe's person, person compared with]
+    drawn = np.empty_like(highest)
+    for begin in range(0, len(people), _BLOCK):
+        end = min(begin + _BLOCK, len(people))
+        scores = rows[starts[begin] : starts[end]] @ middles.T
+        offsets = starts[begin:end] - starts[begin]
+        highest[begin:end] = np.maximum.reduceat(scores, offsets, axis=0)
+        widths = starts[begin + 1 : end + 1] - starts[begin:end]
+        picked = offsets[:, None] + (random.random((end - begin, len(people))) * widths[:, None]).astype(np.int64)
+        drawn[begin:end] = np.take_along_axis(scores, picked, axis=0)
+        yield
+    first, second = np.triu_indices(len(people), 1)
+    swapped = random.random(len(first)) < 0.5
+    return SiteScores(
+        tuple(people.tolist()),
+        first,
+        second,
+        np.where(swapped, drawn[second, first], drawn[first, second]),
+        np.maximum(highest[first, second], highest[second, first]),
+        *_face_genuine(rows, owner, _captured(references)),
+        len(first),
+    )
+
+
+def _face_genuine(rows: Float32Array, owner: Indices, captured: Float32Array) -> tuple[Float32Array, Indices]:
+    """Each reference against the middle of its person's references that were captured apart from it."""
+    scores, whose = [], []
+    starts = np.searchsorted(owner, np.arange(int(owner.max(initial=-1)) + 2))
+    for person, (begin, end) in enumerate(pairwise(starts.tolist())):
+        apart = _apart(captured[begin:end])
+        if not apart.any():
+            continue
+        own = rows[begin:end]
+        others = unit_rows(apart.astype(np.float32) @ own)
+        scored = apart.any(axis=1)
+        scores.append((own * others).sum(axis=1)[scored])
+        whose += [person] * int(scored.sum())
+    joined = np.concatenate(scores) if scores else np.empty(0, np.float32)
+    return joined.astype(np.float32), np.array(whose, np.int64)
+
+
+def finger_scores(
+    references: Sequence[Reference], engine: FingerEngine, random: np.random.Generator
+) -> Generator[None, None, SiteScores]:
+    """Pairs of people in random order until the comparisons are used up; pauses (``yield``) between a few of them."""
+    prepared = []
+    for at, item in enumerate(references):
+        prepared.append(engine.prepare(item.template))
+        if at % _SLICE == 0:
+            yield
+    people, owner = np.unique([item.person_id for item in references], return_inverse=True)
+    members = [np.flatnonzero(owner == person) for person in range(len(people))]
+    genuine, whose, left = [], [], FINGER_COMPARISONS // 2
+    captured = _captured(references)
+    for at in random.permutation(len(references)).tolist():
+        mine = members[owner[at]]
+        others = mine[_apart(captured[mine])[mine.tolist().index(at)]]
+        if not len(others) or left <= 0:
+            continue
+        genuine.append(max(engine.compare_prepared(prepared[at], prepared[other]) for other in others.tolist()))
+        whose.append(int(owner[at]))
+        left -= len(others)
+        yield
+    possible = len(people) * (len(people) - 1) // 2
+    pairs, scores, left = [], [], FINGER_COMPARISONS
+    for one, other in _drawn_pairs(len(people), random):
+        if left <= 0:
+            break
+        probe = int(random.choice(members[one]))
+        scores.append(max(engine.compare_prepared(prepared[probe], prepared[held]) for held in members[other].tolist()))
+        pairs.append((min(one, other), max(one, other)))
+        left -= len(members[other])
+        yield
+    drawn = np.array(scores, np.float32)
+    order = np.array(pairs, np.int64).reshape(-1, 2)
+    return SiteScores(
+        tuple(people.tolist()), order[:, 0], order[:, 1], drawn, drawn,
+        np.array(genuine, np.float32), np.array(whose, np.int64), possible,
+    )  # fmt: skip
+
+
+def _drawn_pairs(count: int, random: np.random.Generator) -> Iterable[tuple[int, int]]:
+    """Pairs of different people, each at most once, in random order and with the probe's side drawn."""
+    first, second = np.triu_indices(count, 1)
+    for at in random.permutation(len(first))[:FINGER_COMPARISONS].tolist():
+        pair = int(first[at]), int(second[at])
+        yield pair if random.random() < 0.5 else (pair[1], pair[0])
+
+
+def _captured(references: Sequence[Reference]) -> Any:
+    return np.array([item.enrolled_at.timestamp() for item in references], np.float64)
+
+
+def _apart(captured: Any) -> Any:
+    """(N, N) bool: which were captured apart from each other."""
+    return np.abs(captured[:, None] - captured[None, :]) >= APART.total_seconds()
