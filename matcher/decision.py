@@ -8,18 +8,21 @@ FMR = 1 - (1 - FPIR)^(1/N), which is FPIR/N for small rates (ISO/IEC 19795-1; Gr
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
 from matcher.calibration import Calibration
+from matcher.likelihood import LikelihoodRatio
 from matcher.scales import SCALES, score_scale
 from matcher.shipped import shipped
 from models.biometrics import Candidate, CandidateList, OperatingPoint, TemplateFormat
 from models.errors import ConfigurationError, InputError
 
 UNCALIBRATED = "uncalibrated"
+VETO_FMR = 1e-3  # what a modality must be worth by itself before another may add to it
 
 
 class Answer(StrEnum):
@@ -35,17 +38,34 @@ class Doubt(StrEnum):
     NEAR_THRESHOLD = "near_threshold"
     RUNNER_UP_CLOSE = "runner_up_close"
     UNCALIBRATED = "uncalibrated"
+    LOOK_ALIKE = "look_alike"  # the person is enrolled at a site where somebody looks like that person
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """How a modality's scores count here: their log-likelihood ratios, the score below which this modality forbids what
+    another one would allow (the veto), and the people (opaque ids) who look like somebody else."""
+
+    likelihood: LikelihoodRatio
+    veto: float
+    watched: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """The answer with what it rests on. ``person_id`` is None for unknown; ``best`` is kept for the evidence only."""
+    """The answer with what it rests on. ``person_id`` is None for unknown; ``best`` is kept for the evidence only.
+
+    ``llr`` is the best candidate's log-likelihood ratio, None where nothing is known of these scores; ``vetoed`` says
+    that the score is too low, or too much like somebody else's, to add up with another modality's.
+    """
 
     answer: Answer
     best: Candidate | None
     runner_up: Candidate | None
     operating_point: OperatingPoint
     doubts: frozenset[Doubt] = frozenset()
+    llr: float | None = None
+    vetoed: bool = True
 
     @property
     def person_id(self) -> str | None:
@@ -117,28 +137,78 @@ def _raised(format: TemplateFormat, fmr: float, calibration: Calibration) -> flo
     """What was measured elsewhere, moved up by as much as the site's own people surely score higher."""
     known = shipped(format)
     curve = known.impostors if known is not None else score_scale(format).steps
-    rarity = [-math.log(step) for step, _ in curve]
-    expected = float(np.interp(-math.log(fmr), rarity, [threshold for _, threshold in curve]))
+    expected = _at_rate(curve, fmr)
     surplus = calibration.surplus((*curve, (fmr, expected)), fmr)
     return expected + surplus if surplus > 0 else -math.inf
 
 
-def decide(candidates: CandidateList, operating_point: OperatingPoint) -> Identification:
+def _at_rate(curve: Sequence[tuple[float, float]], fmr: float) -> float:
+    """The score of a rate, over log FMR between the measured (FMR, score) pairs and held beyond them."""
+    return float(np.interp(-math.log(fmr), [-math.log(rate) for rate, _ in curve], [score for _, score in curve]))
+
+
+def shipped_weighing(format: TemplateFormat) -> Weighing | None:
+    """How scores count before a site compared its own people; None for an engine that nobody measured."""
+    known = shipped(format)
+    return None if known is None else Weighing(known.likelihood, veto_threshold(format))
+
+
+def veto_threshold(format: TemplateFormat, calibration: Calibration | None = None) -> float:
+    """The score that a modality must reach for another one to make up for the rest: that of ``VETO_FMR``.
+
+    So whoever holds a perfect copy of a face gets no further with a wrong finger than once in ``1 / VETO_FMR`` times.
+    """
+    scale = score_scale(format)
+    cautious = _at_rate(scale.steps, VETO_FMR)
+    return cautious if calibration is None else max(cautious, _raised(format, VETO_FMR, calibration))
+
+
+def second_factor_point(
+    alone: OperatingPoint, weighing: Weighing | None, other: Identification | None
+) -> OperatingPoint:
+    """The operating point of a second factor, after another modality matched the same person.
+
+    Log-likelihood ratios of face and finger add up (they are independent), so the second factor must bring what the
+    first lacks of the wanted rate: -log(FMR). It is never asked for more than it would be ``alone``, and never for less
+    than its veto. A person who may be taken for somebody else gains nothing: there the first factor proves little.
+    """
+    if weighing is None or other is None or other.llr is None or alone.target_fmr is None:
+        return alone
+    if not other.matched or other.doubts & {Doubt.LOOK_ALIKE, Doubt.RUNNER_UP_CLOSE}:
+        return alone
+    wanted = weighing.likelihood.score_at(-math.log(alone.target_fmr) - other.llr)
+    threshold = max(wanted, weighing.veto)
+    if threshold >= alone.threshold:
+        return alone
+    return replace(alone, threshold=threshold, dataset=f"{alone.dataset}, beside another modality")
+
+
+def decide(
+    candidates: CandidateList, operating_point: OperatingPoint, *, weighing: Weighing | None = None
+) -> Identification:
     """The answer for a candidate list (best first), with its doubts.
 
     A runner-up counts as close only when it is somebody else and would itself come near the threshold.
     """
     best = candidates[0] if candidates else None
     runner_up = candidates[1] if len(candidates) > 1 else None
+    llr, vetoed = None, True
+    if best is not None and weighing is not None:
+        llr = weighing.likelihood.llr(best.score)
+        vetoed = best.person_id in weighing.watched or not best.score >= weighing.veto
     if best is None or not best.score >= operating_point.threshold:
-        return Identification(Answer.UNKNOWN, best, runner_up, operating_point)
+        return Identification(Answer.UNKNOWN, best, runner_up, operating_point, llr=llr, vetoed=vetoed)
     doubts = _doubts(best, runner_up, operating_point)
-    return Identification(Answer.MATCH, best, runner_up, operating_point, doubts)
+    if weighing is not None and best.person_id in weighing.watched:
+        doubts |= {Doubt.LOOK_ALIKE}
+    return Identification(Answer.MATCH, best, runner_up, operating_point, doubts, llr, vetoed)
 
 
-def decide_verification(candidate: Candidate | None, operating_point: OperatingPoint) -> Identification:
+def decide_verification(
+    candidate: Candidate | None, operating_point: OperatingPoint, *, weighing: Weighing | None = None
+) -> Identification:
     """The answer for one claimed person; unknown if that person has no reference."""
-    return decide(() if candidate is None else (candidate,), operating_point)
+    return decide(() if candidate is None else (candidate,), operating_point, weighing=weighing)
 
 
 def _doubts(best: Candidate, runner_up: Candidate | None, point: OperatingPoint) -> frozenset[Doubt]:

@@ -10,6 +10,7 @@ show beyond doubt that it must (``matcher.decision.identification_threshold``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from matcher.calibration import Calibration, calibrate
-from matcher.decision import identification_threshold
+from matcher.decision import Weighing, identification_threshold, veto_threshold
 from matcher.likelihood import LikelihoodRatio, fit
 from matcher.ports import FaceEngine, FingerEngine
 from matcher.scales import score_scale
@@ -151,6 +152,17 @@ class SiteCalibration:
     def of(self, modality: Modality) -> ModalityCalibration | None:
         """The calibration of one modality."""
         return self.face if modality is Modality.FACE else self.finger
+
+    def weighing(self, modality: Modality) -> Weighing | None:
+        """How a modality's scores count at this site; None if nothing is known of them."""
+        calibrated = self.of(modality)
+        if calibrated is None or calibrated.likelihood is None:
+            return None
+        try:
+            veto = veto_threshold(calibrated.format, calibrated.impostors)
+        except ConfigurationError:  # an engine nobody measured: no score of it may add to another
+            veto = math.inf
+        return Weighing(calibrated.likelihood, veto, self.watched(modality))
 
     def watched(self, modality: Modality) -> frozenset[str]:
         """The people who look like somebody else here: a match of theirs wants a second factor."""

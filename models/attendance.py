@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -21,6 +21,42 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from models.errors import InputError, SignatureInvalid
+from models.evidence import (
+    Evidence,
+    PresentationEvidence,
+    ThresholdBasis,
+    WitnessVerdict,
+    evidence_body,
+    evidence_from,
+    text_of,
+)
+
+__all__ = [  # the evidence is part of the event's language, wherever its module lies
+    "ALGORITHM",
+    "FIRST_HASH",
+    "FIRST_SEQ",
+    "AttendanceEvent",
+    "CheckInOutcome",
+    "EventType",
+    "Evidence",
+    "Method",
+    "PresentationEvidence",
+    "SignedEvent",
+    "ThresholdBasis",
+    "TimeQuality",
+    "Witness",
+    "WitnessVerdict",
+    "canonical",
+    "event_hash",
+    "format_time",
+    "parse_time",
+    "sha256_hex",
+    "sign_event",
+    "utc_now",
+    "uuid7",
+    "verify_event",
+    "with_position",
+]
 
 FIRST_SEQ = 1  # a kiosk's first event
 FIRST_HASH = "0" * 64  # and its prev_hash
@@ -76,40 +112,6 @@ class TimeQuality(StrEnum):
     UNKNOWN = "unknown"
 
 
-class WitnessVerdict(StrEnum):
-    """The answer of one presentation-attack witness. ``not_available`` is never ``passed``."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    UNDECIDED = "undecided"
-    NOT_AVAILABLE = "not_available"
-
-
-@dataclass(frozen=True, slots=True)
-class PresentationEvidence:
-    """One witness's verdict, e.g. ``head_turn``; ``measures`` are plain numbers that explain it."""
-
-    witness: str
-    verdict: WitnessVerdict
-    measures: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What one modality said. Scores are similarities of the engine named; never pixels, never a template."""
-
-    modality: str
-    engine: str
-    template_format: str
-    score: float | None
-    threshold: float | None
-    matched: bool
-    quality: float | None
-    operation: str  # "identify" or "verify"
-    presentation: tuple[PresentationEvidence, ...] = ()
-    simulated: bool = False
-
-
 @dataclass(frozen=True, slots=True)
 class Witness:
     """A staff member who vouches for a person, with the reason's code. Labelled so for ever."""
@@ -156,7 +158,7 @@ class AttendanceEvent:
             "type": self.type.value,
             "outcome": self.outcome.value if self.outcome else None,
             "method": self.method.value,
-            "evidence": [_evidence_body(item) for item in self.evidence],
+            "evidence": [evidence_body(item) for item in self.evidence],
             "policy_version": self.policy_version,
             "witness": {"staff_id": self.witness.staff_id, "reason": self.witness.reason} if self.witness else None,
             "note_code": self.note_code,
@@ -170,24 +172,24 @@ class AttendanceEvent:
         try:
             witness = body["witness"]
             return cls(
-                event_id=str(UUID(_text(body, "event_id"))),
-                kiosk_id=_text(body, "kiosk_id"),
+                event_id=str(UUID(text_of(body, "event_id"))),
+                kiosk_id=text_of(body, "kiosk_id"),
                 seq=_whole(body, "seq"),
-                prev_hash=_text(body, "prev_hash"),
-                captured_at=parse_time(_text(body, "captured_at")),
-                boot_id=_text(body, "boot_id"),
-                monotonic_ns=int(_text(body, "monotonic_ns")),
+                prev_hash=text_of(body, "prev_hash"),
+                captured_at=parse_time(text_of(body, "captured_at")),
+                boot_id=text_of(body, "boot_id"),
+                monotonic_ns=int(text_of(body, "monotonic_ns")),
                 time_quality=TimeQuality(body["time_quality"]),
-                person_id=None if body["person_id"] is None else _text(body, "person_id"),
+                person_id=None if body["person_id"] is None else text_of(body, "person_id"),
                 type=EventType(body["type"]),
                 outcome=None if body["outcome"] is None else CheckInOutcome(body["outcome"]),
                 method=Method(body["method"]),
-                evidence=tuple(_evidence_from(item) for item in body["evidence"]),
-                policy_version=_text(body, "policy_version"),
-                witness=None if witness is None else Witness(_text(witness, "staff_id"), _text(witness, "reason")),
-                note_code=None if body["note_code"] is None else _text(body, "note_code"),
-                amends=None if body["amends"] is None else _text(body, "amends"),
-                algorithm=_text(body, "algorithm"),
+                evidence=tuple(evidence_from(item) for item in body["evidence"]),
+                policy_version=text_of(body, "policy_version"),
+                witness=None if witness is None else Witness(text_of(witness, "staff_id"), text_of(witness, "reason")),
+                note_code=None if body["note_code"] is None else text_of(body, "note_code"),
+                amends=None if body["amends"] is None else text_of(body, "amends"),
+                algorithm=text_of(body, "algorithm"),
             )
         except KeyError as error:
             raise InputError(f"The event has no field {error}.", code="event_malformed") from error
@@ -300,83 +302,8 @@ def with_position(event: AttendanceEvent, *, seq: int, prev_hash: str) -> Attend
     return replace(event, seq=seq, prev_hash=prev_hash)
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 6)
-
-
-def _evidence_body(item: Evidence) -> dict[str, Any]:
-    return {
-        "modality": item.modality,
-        "engine": item.engine,
-        "template_format": item.template_format,
-        "score": _number(item.score),
-        "threshold": _number(item.threshold),
-        "matched": item.matched,
-        "quality": _number(item.quality),
-        "operation": item.operation,
-        "presentation": [
-            {
-                "witness": witness.witness,
-                "verdict": witness.verdict.value,
-                "measures": {name: _number(value) for name, value in sorted(witness.measures.items())},
-            }
-            for witness in item.presentation
-        ],
-        "simulated": item.simulated,
-    }
-
-
-def _evidence_from(body: Mapping[str, Any]) -> Evidence:
-    return Evidence(
-        modality=_text(body, "modality"),
-        engine=_text(body, "engine"),
-        template_format=_text(body, "template_format"),
-        score=_optional_number(body, "score"),
-        threshold=_optional_number(body, "threshold"),
-        matched=_flag(body, "matched"),
-        quality=_optional_number(body, "quality"),
-        operation=_text(body, "operation"),
-        presentation=tuple(
-            PresentationEvidence(
-                _text(item, "witness"),
-                WitnessVerdict(item["verdict"]),
-                {str(name): _number_of(item["measures"], name) for name in item["measures"]},
-            )
-            for item in body["presentation"]
-        ),
-        simulated=_flag(body, "simulated"),
-    )
-
-
-def _text(body: Mapping[str, Any], name: str) -> str:
-    value = body[name]
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is not text")
-    if "\0" in value:  # PostgreSQL has no column for it
-        raise ValueError(f"{name} holds a zero character")
-    return value
-
-
 def _whole(body: Mapping[str, Any], name: str) -> int:
     value = body[name]
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} is not a whole number")
     return value
-
-
-def _flag(body: Mapping[str, Any], name: str) -> bool:
-    value = body[name]
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is not true or false")
-    return value
-
-
-def _optional_number(body: Mapping[str, Any], name: str) -> float | None:
-    return None if body[name] is None else _number_of(body, name)
-
-
-def _number_of(body: Mapping[str, Any], name: str) -> float:
-    value = body[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} is not a number")
-    return float(value)

@@ -6,7 +6,7 @@ Every number here is configuration with a version: a past report is never judged
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, time, timedelta
 from difflib import get_close_matches
 from enum import StrEnum
@@ -15,7 +15,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.attendance import CheckInOutcome
 from models.errors import ConfigurationError
+from models.people import SupervisionLevel
 
+_USUAL_GALLERY = 40  # people of a site, at the most
 _MIDNIGHT = "24:00"  # the end of a day, written as the end of a window
 
 
@@ -43,6 +45,14 @@ class SecondFactor(StrEnum):
     ALWAYS = "always"
 
 
+class Suffices(StrEnum):
+    """Which evidence suffices for a person of a level of supervision."""
+
+    EITHER = "either"  # a face or a finger; in doubt, both
+    BOTH = "both"  # always a face and a finger
+    CLAIM_FIRST = "claim_first"  # the number goes first; then as everybody else at the site
+
+
 class ReportVerdict(StrEnum):
     """What the rule says of a report at a moment."""
 
@@ -65,6 +75,8 @@ class SitePolicy:
 
     ``identify_up_to``: people in the gallery up to which a face is searched without a claimed number.
     ``wanted_fpir``: fraction of searches by strangers that may end in a candidate.
+    ``levels``: (level of supervision, which evidence suffices) pairs, by level; a level that is not named, and a person
+    whose level is not known, follow ``face_alone``, ``finger_alone`` and ``second_factor``.
     Raises ConfigurationError for values that cannot be meant.
     """
 
@@ -74,10 +86,11 @@ class SitePolicy:
     face_alone: bool = False
     finger_alone: bool = True
     second_factor: SecondFactor = SecondFactor.DOUBT
-    identify_up_to: int = 40
+    identify_up_to: int = _USUAL_GALLERY
     wanted_fpir: float = 0.01
     challenge_required: bool = True
     max_tries: int = 3
+    levels: tuple[tuple[SupervisionLevel, Suffices], ...] = ()
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -91,13 +104,18 @@ class SitePolicy:
             raise ConfigurationError("wanted_fpir is a fraction between 0 and 1.")
         if self.identify_up_to < 0:
             raise ConfigurationError("identify_up_to is a number of people, 0 or more.")
+        _check_levels(self.levels)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; ``from_json`` is its inverse."""
-        return asdict(self) | {
+        """Plain JSON values; ``from_json`` is its inverse. Without ``levels`` it is what kiosks always understood."""
+        values = asdict(self) | {
             "second_factor": self.second_factor.value,
             "windows": [list(window) for window in self.windows],
         }
+        del values["levels"]
+        if not self.levels:
+            return values
+        return values | {"levels": {level.value: suffices.value for level, suffices in self.levels}}
 
     @classmethod
     def from_json(cls, values: object) -> Self:
@@ -115,7 +133,33 @@ class SitePolicy:
             given["windows"] = _windows_from(given["windows"])
         if "second_factor" in given:
             given["second_factor"] = _second_factor_from(given["second_factor"])
+        if "levels" in given:
+            given["levels"] = _levels_from(given["levels"])
         return cls(**given)
+
+    def for_level(self, level: SupervisionLevel | None) -> Self:
+        """What is demanded of a person of this level, as the policy of a site where everybody is of that level."""
+        suffices = dict(self.levels).get(level) if level is not None else None
+        if suffices is Suffices.EITHER:
+            never = self.second_factor is SecondFactor.NEVER
+            factor = SecondFactor.NEVER if never else SecondFactor.DOUBT
+            return replace(self, face_alone=True, finger_alone=True, second_factor=factor)
+        if suffices is Suffices.BOTH:
+            return replace(self, face_alone=False, finger_alone=False, second_factor=SecondFactor.ALWAYS)
+        return replace(self, identify_up_to=0) if suffices is Suffices.CLAIM_FIRST else self
+
+    @property
+    def claim_first(self) -> bool:
+        """Whether nobody is found by searching: the number goes first."""
+        return self.identify_up_to == 0
+
+    @property
+    def verification_fmr(self) -> float:
+        """How rarely a claimed person may be mistaken: as strictly as each person of the largest search allowed.
+
+        Where nothing is searched, as in a gallery of the size that may be searched by default.
+        """
+        return self.wanted_fpir / (self.identify_up_to or _USUAL_GALLERY)
 
     def local_day(self, moment: datetime) -> date:
         """The calendar day at the site."""
@@ -164,7 +208,7 @@ def _check_types(policy: SitePolicy) -> None:
     wanted: dict[str, type | tuple[type, ...]] = {
         "version": str, "timezone": str, "windows": tuple, "face_alone": bool, "finger_alone": bool,
         "second_factor": SecondFactor, "identify_up_to": int, "wanted_fpir": (int, float),
-        "challenge_required": bool, "max_tries": int,
+        "challenge_required": bool, "max_tries": int, "levels": tuple,
     }  # fmt: skip
     for name, kind in wanted.items():
         value = getattr(policy, name)
@@ -197,6 +241,33 @@ def _windows_from(windows: object) -> tuple[tuple[str, str], ...]:
     ):
         raise ConfigurationError("windows is a list of pairs of local times.")
     return tuple((window[0], window[1]) for window in windows)
+
+
+def _check_levels(levels: tuple[tuple[SupervisionLevel, Suffices], ...]) -> None:
+    for entry in levels:
+        if len(entry) != 2 or not isinstance(entry[0], SupervisionLevel) or not isinstance(entry[1], Suffices):
+            raise ConfigurationError("levels is a level of supervision each, and which evidence suffices for it.")
+    if [level for level, _ in levels] != sorted({level for level, _ in levels}):
+        raise ConfigurationError("levels names every level once, in their order.")
+
+
+def _levels_from(levels: object) -> tuple[tuple[SupervisionLevel, Suffices], ...]:
+    if not isinstance(levels, Mapping):
+        raise ConfigurationError("levels is an object: a level of supervision, and which evidence suffices for it.")
+    known = {level.value for level in SupervisionLevel}
+    for level in levels:
+        if level not in known:
+            raise ConfigurationError(f"There is no level of supervision {level!r}; known: {', '.join(sorted(known))}.")
+    return tuple((SupervisionLevel(level), _suffices_from(levels[level])) for level in sorted(levels))
+
+
+def _suffices_from(text: object) -> Suffices:
+    choices = [choice.value for choice in Suffices]
+    if not isinstance(text, str) or text not in choices:
+        near = get_close_matches(str(text), choices, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(choices)}."
+        raise ConfigurationError(f"Nothing suffices that is called {text!r}; {hint}")
+    return Suffices(text)
 
 
 def _second_factor_from(text: object) -> SecondFactor:
