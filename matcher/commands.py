@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from matcher.evaluation.scale_command import scale_command
 from models.errors import InputError
 
 _FOLDER = click.Path(path_type=Path)
@@ -77,6 +78,9 @@ def import_command(file: tuple[Path, ...]) -> None:
 @click.group()
 def evaluate() -> None:
     """Measure an engine's error rates on a folder of pictures."""
+
+
+evaluate.add_command(scale_command)
 
 
 @evaluate.command("face")
