@@ -16,6 +16,7 @@ from models.errors import CaptureRetry, InputError, MusterError
 
 COMMANDS = {
     "weights": ("matcher.commands:weights", "Fetch, list and import the weights of the engines."),
+    "template": ("matcher.iso_command:template", "Write and read finger templates as ISO/IEC 19794-2 records."),
     "evaluate": ("matcher.commands:evaluate", "Measure an engine's error rates on a folder of pictures."),
     "sensor": ("hardware.commands:sensor", "Fingerprint sensors, real and simulated."),
     "kiosk": ("kiosk.commands:kiosk", "The station: run it, check its devices."),
