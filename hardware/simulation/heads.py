@@ -1,33 +1,28 @@
-"""Portraits that turn in depth, and portraits held up on paper. Owns their making and drawing; refuses time.
+"""Portraits as heads that turn in depth, with lids that close and glasses. Owns their making and drawing; refuses time.
 
-A ``Head`` bends a picture over a generic relief placed by the five landmarks that the caller hands in. For each pixel
-the ray through it is followed from the front until it meets the relief (relief mapping, Policarpo et al., 2005). A
-``Print`` is the same picture on a plane.
+A ``Head`` bends a picture over a generic relief placed by the five landmarks that the caller hands in.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import cv2
 import numpy as np
 
-from hardware.simulation.projection import (
-    EYE_DISTANCE_M,
-    FOCAL_PX,
-    Pose,
-    Rays,
-    Window,
-    meet,
-    project,
-    rays,
-    window,
+from hardware.simulation.painting import (
+    Level,
+    box_corners,
+    level_for,
+    paint_plane,
+    paint_relief,
+    pyramid,
+    sampled,
 )
+from hardware.simulation.projection import EYE_DISTANCE_M, Pose, window
 from hardware.simulation.relief import (
     ABOVE,
     ASIDE,
-    BELOW,
     HEAD_DEPTH,
     HEAD_DROP,
     HEAD_HALF_HEIGHT,
@@ -44,19 +39,8 @@ from hardware.simulation.relief import (
 from models.biometrics import Float32Array, Float64Array, UInt8Array
 from models.errors import ImageError
 
-LAYERS = 22
-SHEET_REACH = (2.1, 2.4)  # half width and half height of a held-up photograph, in eye distances
 SHOULDER_REACH, SHOULDER_DEPTH = (ASIDE, ABOVE, 40.0), 0.7  # the last row of the coat goes on to the floor
-PAPER, SKIN = (244, 243, 240), (196, 150, 124)
-
-Level = tuple[UInt8Array, Float32Array]
-
-
-class Figure(Protocol):
-    """Something that can stand before the camera."""
-
-    def draw(self, frame: UInt8Array, pose: Pose) -> None:
-        """Paint it into a (480, 640, 3) uint8 RGB frame, over what is there."""
+_LID_HALF = (0.27, 0.15)  # half width and half height of an eye's opening with its lids, in eye distances
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,130 +91,68 @@ class Head:
     def __init__(self, portrait: Portrait) -> None:
         texture, marks = portrait.texture()
         person = cut_out(texture)
-        self._relief = relief(marks)
-        self._levels = _pyramid(texture, np.minimum(person, head_mask()))
-        self._shoulders = _pyramid(texture, np.minimum(person, shoulder_mask(marks)))
+        self.marks = marks
+        self._surface = sampled(relief(marks))
+        self._levels = pyramid(texture, np.minimum(person, head_mask()))
+        self._shoulders = pyramid(texture, np.minimum(person, shoulder_mask(marks)))
 
-    def draw(self, frame: UInt8Array, pose: Pose) -> None:
-        """Paint shoulders, then head. The pose's distance is that of the eyes."""
-        placed = replace(pose, distance_m=pose.distance_m + HEAD_DEPTH * EYE_DISTANCE_M)
-        level = _level_for(pose)
+    def draw(self, frame: UInt8Array, pose: Pose, *, lids: float = 0.0) -> None:
+        """Paint shoulders, then head, into a (480, 640, 3) uint8 RGB frame. The pose's distance is that of the eyes.
+
+        ``lids`` is how far the eyes are closed, 0..1.
+        """
+        placed = head_pose(pose)
+        level = level_for(pose)
         still = replace(placed, yaw_deg=pose.yaw_deg * 0.1, pitch_deg=0.0, roll_deg=pose.roll_deg * 0.3)
-        _draw_plane(frame, self._shoulders[level], still, reach=SHOULDER_REACH, depth=SHOULDER_DEPTH)
-        seen = window(_corners((HEAD_HALF_WIDTH, HEAD_HALF_HEIGHT), HEAD_DROP, HEAD_DEPTH + NOSE_HEIGHT), placed)
+        paint_plane(frame, self._shoulders[level], still, reach=SHOULDER_REACH, depth=SHOULDER_DEPTH, endless=True)
+        front = HEAD_DEPTH + NOSE_HEIGHT
+        box = box_corners((HEAD_HALF_WIDTH, HEAD_HALF_HEIGHT), HEAD_DROP, (0.0, front))
+        seen = window(box, placed)
         if seen:
-            self._draw_relief(frame, placed, seen, level)
-
-    def _draw_relief(self, frame: UInt8Array, pose: Pose, seen: Window, level: int) -> None:
-        left, top, right, bottom = seen
-        coarse = _march(self._relief, rays(pose, seen, step=4))
-        depth = np.asarray(cv2.resize(coarse, (right - left, bottom - top)), dtype=np.float32)
-        ray = rays(pose, seen, step=1)
-        for _ in range(2):  # the layers are coarse: walk along the ray onto the relief itself
-            depth = _sample(self._relief, *_pixels(*meet(ray, depth)))
-        x, y = _pixels(*meet(ray, depth))
-        picture, cover = self._levels[level]
-        size = np.float32(0.5**level)
-        color = cv2.remap(picture, x * size, y * size, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        alpha = cv2.remap(cover, x * size, y * size, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        _blend(frame[top:bottom, left:right], np.asarray(color, np.uint8), np.asarray(alpha, np.float32))
+            face = self._levels[level] if lids <= 0.02 else _closed(self._levels[level], self.marks, lids)
+            paint_relief(frame, placed, seen, self._surface, face, depths=(0.0, front))
 
 
-class Print:
-    """A portrait on a sheet of paper with a white border and the thumb that holds it."""
-
-    def __init__(self, portrait: Portrait, *, border: float = 0.16) -> None:
-        texture, _ = portrait.texture()
-        half = np.array(SHEET_REACH) * TEXTURE_EYE_PX
-        left, top = np.maximum(MIDDLE_PX - half, 2).astype(int)
-        right, bottom = np.minimum(MIDDLE_PX + half, np.array(TEXTURE_SIZE) - 2).astype(int)
-        edge, eye = int(border * TEXTURE_EYE_PX), TEXTURE_EYE_PX
-        sheet, cover = np.full_like(texture, PAPER), np.zeros(texture.shape[:2], dtype=np.float32)
-        cover[top:bottom, left:right] = 1.0
-        inner = (slice(top + edge, bottom - edge), slice(left + edge, right - edge))
-        sheet[inner] = np.clip(texture[inner] * 0.9 + 14, 0, 255)  # ink on paper is flatter than skin
-        thumb = (int(right - 1.5 * edge), int(bottom - 0.5 * edge))
-        cv2.ellipse(sheet, thumb, (int(0.2 * eye), int(0.45 * eye)), -35, 0, 360, SKIN, -1, cv2.LINE_AA)
-        self._levels = _pyramid(sheet, cover)
-
-    def draw(self, frame: UInt8Array, pose: Pose) -> None:
-        """Paint the sheet as a plane in perspective."""
-        _draw_plane(
-            frame,
-            self._levels[_level_for(pose)],
-            pose,
-            reach=(SHEET_REACH[0], SHEET_REACH[1], SHEET_REACH[1]),
-            depth=0.0,
-        )
+def head_pose(pose: Pose) -> Pose:
+    """The pose of a head's relief, whose origin lies between the ears, from that of its eyes."""
+    return replace(pose, distance_m=pose.distance_m + HEAD_DEPTH * EYE_DISTANCE_M)
 
 
-def _pyramid(picture: UInt8Array, cover: Float32Array) -> list[Level]:
-    """Full, half and quarter size: a far head is drawn from the small ones, or it would glitter."""
-    levels = [(picture, cover)]
-    for _ in range(2):
-        picture = np.asarray(cv2.pyrDown(picture), dtype=np.uint8)
-        cover = np.asarray(cv2.pyrDown(cover), dtype=np.float32)
-        levels.append((picture, cover))
-    return levels
-
-
-def _level_for(pose: Pose) -> int:
-    eye_px = FOCAL_PX * EYE_DISTANCE_M / pose.distance_m
-    return int(np.clip(np.floor(np.log2(TEXTURE_EYE_PX / eye_px) + 0.35), 0, 2))
-
-
-def _corners(half: tuple[float, float], drop: float, depth: float) -> Float64Array:
-    """The eight corners of a box from the plane of the ears to ``depth``."""
-    signs = [(sx, sy, z) for sx in (-1, 1) for sy in (-1, 1) for z in (0.0, depth)]
-    return np.array([[sx * half[0], drop + sy * half[1], z] for sx, sy, z in signs])
-
-
-def _pixels(x: Float32Array, y: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Texture pixels of points in eye distances."""
-    eye = np.float32(TEXTURE_EYE_PX)
-    return x * eye + np.float32(MIDDLE_PX[0]), y * eye + np.float32(MIDDLE_PX[1])
-
-
-def _sample(surface: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
-    found = cv2.remap(surface, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(found, dtype=np.float32)
-
-
-def _march(surface: Float32Array, ray: Rays) -> Float32Array:
-    """The first layer from the front at which each ray is inside the relief; 0 where it passes the head by."""
-    found = np.zeros(ray[0].shape, dtype=np.float32)
-    for layer in np.linspace(HEAD_DEPTH + NOSE_HEIGHT, 0.0, LAYERS, endpoint=False):
-        inside = _sample(surface, *_pixels(*meet(ray, float(layer)))) >= layer
-        np.copyto(found, np.float32(layer), where=inside & (found == 0))
-    return found
-
-
-def _draw_plane(
-    frame: UInt8Array, level: Level, pose: Pose, *, reach: tuple[float, float, float], depth: float
-) -> None:
-    """Paint a flat texture that lies at ``depth`` before the pose's origin, over ``reach`` (aside, above, below)."""
+def _closed(level: Level, marks: Float64Array, lids: float) -> Level:
+    """The face with both eyes closed so far: the skin above each eye is drawn down over it, with a line of lashes."""
     picture, cover = level
-    aside, above, below = reach
-    edges = ((-aside, -above), (aside, -above), (aside, below), (-aside, below))
-    corners = np.array([[x, y, depth] for x, y in edges])
-    seen = project(corners, pose)
-    left, top = np.maximum(np.floor(seen.min(axis=0)).astype(int), 0)
-    right, bottom = np.minimum(np.ceil(seen.max(axis=0)).astype(int) + 1, (frame.shape[1], frame.shape[0]))
-    if right - left < 4 or bottom - top < 4:
-        return
-    source = (corners[:, :2] * TEXTURE_EYE_PX + MIDDLE_PX) * picture.shape[1] / TEXTURE_SIZE[0]
-    target = seen - np.array([left, top])
-    matrix = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
-    size = (int(right - left), int(bottom - top))
-    color = cv2.warpPerspective(picture, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    edge = cv2.BORDER_REPLICATE if below > BELOW else cv2.BORDER_CONSTANT
-    alpha = cv2.warpPerspective(cover, matrix, size, flags=cv2.INTER_LINEAR, borderMode=edge)
-    _blend(frame[top:bottom, left:right], np.asarray(color, np.uint8), np.asarray(alpha, np.float32))
+    scale = picture.shape[1] / TEXTURE_SIZE[0]
+    eye = TEXTURE_EYE_PX * scale
+    shut = picture.copy()
+    for mark in marks[:2]:
+        middle = (mark * TEXTURE_EYE_PX + MIDDLE_PX) * scale
+        half = np.array(_LID_HALF) * eye
+        left, top = np.floor(middle - half * (1.0, 1.9)).astype(int)
+        right, bottom = np.ceil(middle + half * (1.0, 1.2)).astype(int)
+        if left < 0 or top < 0 or right > picture.shape[1] or bottom > picture.shape[0]:
+            continue
+        shut[top:bottom, left:right] = _lid(picture[top:bottom, left:right], lids)
+    return shut, cover
 
 
-def _blend(target: UInt8Array, color: UInt8Array, alpha: Float32Array) -> None:
-    """Lay ``color`` over ``target`` in place, by eight-bit weights."""
-    weight = cv2.merge([(alpha * 255).astype(np.uint8)] * 3)
-    over = cv2.multiply(color, weight, scale=1 / 255)
-    under = cv2.multiply(target, cv2.bitwise_not(weight), scale=1 / 255)
-    target[:] = cv2.add(over, under)
+def _lid(around: UInt8Array, lids: float) -> UInt8Array:
+    """One eye with its lid down: ``around`` reaches from the brow to below the eye."""
+    height, width = around.shape[:2]
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    across = 1.0 - np.square((columns / max(width - 1, 1) - 0.5) * 2.05)
+    crease, below = 0.42 * height, 0.80 * height  # where the lid folds, and where the lower lashes are
+    edge = crease + (below - crease) * lids * np.clip(across, 0.0, 1.0) + 0.06 * height
+    stretch = np.clip((rows - 0.18 * height) / np.maximum(edge - 0.18 * height, 1.0), 0.0, 1.0)
+    over = (rows <= edge) & (rows >= 0.18 * height) & (across > 0)
+    source = np.where(over, 0.18 * height + stretch * (crease - 0.18 * height), rows).astype(np.float32)
+    lid = cv2.remap(around, columns, source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    lashes = np.exp(-np.square((rows - edge) / max(0.035 * height, 0.7))) * (across > 0.1) * lids
+    dark = lid.astype(np.float32) * (1.0 - 0.55 * lashes[..., None])
+    soft = cv2.GaussianBlur(over.astype(np.float32), (0, 0), max(0.03 * height, 0.5))[..., None]
+    mixed = np.where(over[..., None], dark, around * (1 - soft) + dark * soft)
+    return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
+
+
+def eye_places(marks: Float64Array) -> Float32Array:
+    """Where the eyes lie in the texture, (2, 2) pixels."""
+    return np.asarray(marks[:2] * TEXTURE_EYE_PX + MIDDLE_PX, dtype=np.float32)

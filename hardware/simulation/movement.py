@@ -1,51 +1,22 @@
-"""How a visitor moves before the camera. Owns the pose as a pure function of time; refuses pictures.
+"""How a head, or what a hand holds up, moves before the camera. Owns the pose as a pure function of time.
 
 A movement is drawn once with a random generator and then asked for a pose at any second; asking twice gives the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hardware.simulation.projection import Pose
-from models.errors import ConfigurationError
+from hardware.simulation.prompts import STEADY, Aim, Blink, Heard, Manner
 
 NEAR_M, FAR_M = 0.58, 1.9
 APPROACH_S, LEAVE_S = 1.4, 0.7
-TURN_DIRECTIONS = {"turn_left": 1.0, "turn_right": -1.0}  # the person's own left is larger x in an unmirrored picture
-
-
-class Behaviour(StrEnum):
-    """What a visitor does. The first eight are a living head, the last three a photograph held up."""
-
-    STAND = "stand"
-    APPROACH = "approach"
-    LOOK_AWAY = "look_away"
-    BLURRED = "blurred"
-    TOO_DARK = "too_dark"
-    TOO_BRIGHT = "too_bright"
-    FAR = "far"
-    IGNORE = "ignore"
-    PHOTO = "photo"
-    PHOTO_STILL = "photo_still"
-    PHOTO_MOVED = "photo_moved"
-
-    @classmethod
-    def named(cls, name: str) -> Behaviour:
-        """The behaviour called ``name``. Raises ConfigurationError with the known ones."""
-        try:
-            return cls(name)
-        except ValueError as error:
-            known = ", ".join(sorted(cls))
-            raise ConfigurationError(f"There is no behaviour called {name!r}; known: {known}.") from error
-
-    @property
-    def is_photo(self) -> bool:
-        """Whether a sheet of paper is shown and not a head."""
-        return self.value.startswith("photo")
+_BLINKS_AHEAD = 40
+Offset = tuple[float, float, float]  # metres: x, y and distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +28,7 @@ class Sway:
     phases: tuple[tuple[float, ...], ...]
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, *, held: bool) -> Sway:
+    def draw(cls, rng: np.random.Generator, *, held: bool, strength: float = 1.0) -> Sway:
         """A body's sway, or the faster tremor of a hand that holds a sheet."""
         body = (0.006, 0.003, 0.010, 1.6, 1.2, 0.8)
         hand = (0.009, 0.007, 0.014, 4.0, 4.0, 2.2)
@@ -65,7 +36,7 @@ class Sway:
         shape = (6, 3)
         rates, phases = rng.uniform(low, high, shape), rng.uniform(0, 2 * np.pi, shape)
         return cls(
-            tuple(float(a) for a in np.array(hand if held else body) * rng.uniform(0.5, 1.2)),
+            tuple(float(a) for a in np.array(hand if held else body) * rng.uniform(0.5, 1.2) * strength),
             tuple(tuple(map(float, row)) for row in rates),
             tuple(tuple(map(float, row)) for row in phases),
         )
@@ -77,96 +48,130 @@ class Sway:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """One obeyed challenge: begins after the reaction, turns, holds, comes back. Seconds and degrees."""
+class Entry:
+    """Where a figure comes from, as an offset from where it will be, and how long that takes."""
 
-    starts_s: float
-    reaches_deg: float
-    turn_s: float
-    hold_s: float
-    nod_deg: float
+    comes_from: Offset = (0.0, 0.0, 0.0)
+    takes_s: float = APPROACH_S
 
-    @classmethod
-    def draw(cls, rng: np.random.Generator, kind: str, heard_s: float) -> Turn:
-        """A turn as people do it on request: 22 to 36 degrees, after 0.35 to 0.9 s."""
-        return cls(
-            starts_s=heard_s + float(rng.uniform(0.35, 0.9)),
-            reaches_deg=TURN_DIRECTIONS[kind] * float(rng.uniform(22, 36)),
-            turn_s=float(rng.uniform(0.45, 0.9)),
-            hold_s=float(rng.uniform(0.4, 0.9)),
-            nod_deg=float(rng.normal(0, 2.5)),
-        )
 
-    def share(self, t_s: float) -> float:
-        """How far the head is turned at ``t_s``, 0..1, without a jerk at either end."""
-        out, back = t_s - self.starts_s, t_s - self.starts_s - self.turn_s - self.hold_s
-        return _ease(out / self.turn_s) - _ease(back / self.turn_s)
+THERE = Entry()
+APPROACH = Entry((0.0, 0.0, FAR_M - NEAR_M))
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A visitor's whole way: comes, stays, turns when told, leaves. Times are seconds of the scene's clock."""
+    """A figure's whole way: comes, stays, moves as told, leaves. Times are seconds of the scene's clock.
 
-    behaviour: Behaviour
+    ``manner`` is how it obeys. ``slide_m``: what is held is pushed aside by so much instead of being turned by 30
+    degrees; 0 turns it.
+    """
+
     starts_s: float
     mean: Pose
     sway: Sway
-    turns: tuple[Turn, ...] = ()
+    manner: Manner = STEADY
+    entry: Entry = THERE
+    aims: tuple[Aim, ...] = ()
+    blinks: tuple[Blink, ...] = ()
     leaves_s: float | None = None
-    slide_m: float = field(default=0.0)
+    slide_m: float = 0.0
 
     @classmethod
-    def draw(cls, behaviour: Behaviour, rng: np.random.Generator, starts_s: float, *, x_m: float = 0.0) -> Movement:
-        """A way of moving for this behaviour; a visitor who stands at ``x_m`` has place for a second beside."""
-        distance = {Behaviour.FAR: FAR_M, Behaviour.PHOTO: 0.5, Behaviour.PHOTO_MOVED: 0.5, Behaviour.PHOTO_STILL: 0.5}
+    def draw(
+        cls,
+        rng: np.random.Generator,
+        starts_s: float,
+        *,
+        distance_m: float = NEAR_M,
+        x_m: float = 0.0,
+        held: bool = False,
+        manner: Manner = STEADY,
+        entry: Entry = THERE,
+        tremor: float = 1.0,
+        yaw_deg: float = 0.0,
+    ) -> Movement:
+        """A way of moving round a place at ``distance_m``; ``held`` in a hand instead of standing on feet."""
         mean = Pose(
             x_m=x_m + float(rng.normal(0, 0.01)),
             y_m=float(rng.normal(0.0, 0.008)),
-            distance_m=distance.get(behaviour, NEAR_M) + float(rng.normal(0, 0.02)),
-            yaw_deg=float(rng.choice([-1, 1]) * rng.uniform(36, 44)) if behaviour is Behaviour.LOOK_AWAY else 0.0,
+            distance_m=distance_m + float(rng.normal(0, 0.02 if distance_m > 0.45 else 0.008)),
+            yaw_deg=yaw_deg,
             roll_deg=float(rng.normal(0, 1.5)),
         )
-        held = behaviour.is_photo and behaviour is not Behaviour.PHOTO_STILL
-        return cls(behaviour, starts_s, mean, Sway.draw(rng, held=held), slide_m=float(rng.uniform(0.03, 0.07)))
+        sway = Sway.draw(rng, held=held, strength=tremor)
+        pauses = rng.gamma(3.0, 1.4, _BLINKS_AHEAD)  # between blinks, about four seconds
+        blinks = tuple(
+            Blink(float(at_s), float(takes_s))
+            for at_s, takes_s in zip(starts_s + np.cumsum(pauses), rng.uniform(0.14, 0.3, _BLINKS_AHEAD), strict=True)
+        )
+        return cls(starts_s, mean, sway, manner, entry, blinks=blinks)
 
-    def told(self, turn: Turn) -> Movement:
-        """The same visitor, who will now turn; who ignores what is asked, or cannot, does not."""
-        deaf = self.behaviour in {Behaviour.IGNORE, Behaviour.PHOTO_STILL, Behaviour.LOOK_AWAY}
-        if deaf:
+    def sliding(self, rng: np.random.Generator) -> Movement:
+        """The same, pushed aside instead of turned."""
+        return replace(self, slide_m=float(rng.uniform(0.03, 0.07)))
+
+    def hears(self, heard: Heard, rng: np.random.Generator) -> Movement:
+        """The same figure, which will do what it was asked in its own manner."""
+        aims = self.manner.aims(rng, heard)
+        return replace(self.told(aims), blinks=(*self.blinks, *self.manner.blinks(rng, heard)))
+
+    def told(self, aims: Sequence[Aim]) -> Movement:
+        """The same figure with new aims; what it had in mind for later is given up."""
+        if not aims:
             return self
-        if self.behaviour.is_photo:  # who wants a sheet to look turned turns it far and holds it there
-            turn = replace(turn, reaches_deg=turn.reaches_deg * 1.3, hold_s=turn.hold_s + 0.4)
-        return replace(self, turns=(*self.turns, turn))
+        begun = [aim for aim in self.aims if aim.starts_s < aims[0].starts_s]
+        return replace(self, aims=(*begun, *aims))
 
     def leaving(self, t_s: float) -> Movement:
-        """The same visitor, who walks out of the picture from ``t_s`` on."""
+        """The same figure, which goes out of the picture from ``t_s`` on."""
         return self if self.leaves_s is not None else replace(self, leaves_s=t_s)
 
     def gone(self, t_s: float) -> bool:
-        """Whether the visitor is out of sight at ``t_s``."""
+        """Whether the figure is out of sight at ``t_s``."""
         return self.leaves_s is not None and t_s >= self.leaves_s + LEAVE_S
 
+    def aimed(self, t_s: float) -> tuple[float, float]:
+        """Yaw and pitch that prompts have led to by ``t_s``, degrees."""
+        yaw = pitch = 0.0
+        last_yaw = last_pitch = 0.0
+        for aim in self.aims:
+            share = ease((t_s - aim.starts_s) / aim.takes_s)
+            yaw += share * (aim.yaw_deg - last_yaw)
+            pitch += share * (aim.pitch_deg - last_pitch)
+            last_yaw, last_pitch = aim.yaw_deg, aim.pitch_deg
+        return yaw, pitch
+
+    def lids(self, t_s: float) -> float:
+        """How far the eyes are closed, 0..1."""
+        for blink in self.blinks:
+            share = (t_s - blink.starts_s) / blink.takes_s
+            if 0 < share < 1:
+                return ease(min(share / 0.35, (1 - share) / 0.45))
+        return 0.0
+
     def pose(self, t_s: float) -> Pose:
-        """Where the head or the sheet is at ``t_s``."""
+        """Where the head, or what is held, is at ``t_s``."""
         x, y, distance, yaw, pitch, roll = self.sway.at(t_s)
-        come = _ease((t_s - self.starts_s) / APPROACH_S) if self.behaviour is Behaviour.APPROACH else 1.0
-        away = 0.0 if self.leaves_s is None else _ease((t_s - self.leaves_s) / LEAVE_S)
-        turned = sum(turn.share(t_s) * turn.reaches_deg for turn in self.turns)
-        nod = sum(turn.share(t_s) * turn.nod_deg for turn in self.turns)
-        slide = 0.0
-        if self.behaviour is Behaviour.PHOTO_MOVED:  # the sheet is pushed aside instead of turned
-            slide, turned = turned / 30.0 * self.slide_m, 0.0
+        rest = 1.0 - ease((t_s - self.starts_s) / self.entry.takes_s)
+        away = 0.0 if self.leaves_s is None else ease((t_s - self.leaves_s) / LEAVE_S)
+        turned, nodded = self.aimed(t_s)
+        slide, rise = 0.0, 0.0
+        if self.slide_m:  # pushed aside instead of turned
+            slide, rise = turned / 30.0 * self.slide_m, nodded / 30.0 * self.slide_m
+            turned = nodded = 0.0
+        from_x, from_y, from_distance = self.entry.comes_from
         return Pose(
-            x_m=self.mean.x_m + x + slide + away * 1.1,
-            y_m=self.mean.y_m + y,
-            distance_m=max(0.3, self.mean.distance_m + distance + (1.0 - come) * (FAR_M - NEAR_M)),
+            x_m=self.mean.x_m + x + slide + away * 1.1 + rest * from_x,
+            y_m=self.mean.y_m + y + rise + rest * from_y,
+            distance_m=max(0.12, self.mean.distance_m + distance + rest * from_distance),
             yaw_deg=self.mean.yaw_deg + yaw + turned,
-            pitch_deg=self.mean.pitch_deg + pitch + nod,
+            pitch_deg=self.mean.pitch_deg + pitch + nodded,
             roll_deg=self.mean.roll_deg + roll,
         )
 
 
-def _ease(share: float) -> float:
+def ease(share: float) -> float:
     """0 before, 1 after, and a minimum-jerk way between (Flash and Hogan, 1985)."""
     s = min(1.0, max(0.0, share))
     return s * s * s * (10 - 15 * s + 6 * s * s)

@@ -16,11 +16,19 @@ _NOISE_TILES = 3
 @dataclass(frozen=True, slots=True)
 class View:
     """How the camera sees: ``light`` multiplies brightness (1 is a lit office), ``blur_px`` is out of focus,
-    ``noise`` is the sensor's, in gray levels."""
+    ``noise`` is the sensor's, in gray levels; ``tint`` multiplies red, green and blue; ``side`` is how much
+    brighter the right edge is than the middle."""
 
     light: float = 1.0
     blur_px: float = 0.0
     noise: float = 2.5
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    side: float = 0.0
+
+    @property
+    def even(self) -> bool:
+        """Whether white light falls everywhere alike."""
+        return self.side == 0.0 and self.tint == (1.0, 1.0, 1.0)
 
 
 class Room:
@@ -31,6 +39,7 @@ class Room:
         self._wall = _wall(rng)
         spread = (FRAME_SIZE[1] + 32, FRAME_SIZE[0] + 32, 3)
         self._noise = [rng.normal(0, 1, spread).astype(np.float32) for _ in range(_NOISE_TILES)]
+        self._lit: tuple[View, UInt8Array] | None = None
         self._grain: dict[float, list[tuple[UInt8Array, UInt8Array]]] = {}
 
     def wall(self) -> UInt8Array:
@@ -42,7 +51,9 @@ class Room:
         seen = frame
         if view.blur_px > 0:
             seen = np.asarray(cv2.GaussianBlur(seen, (0, 0), view.blur_px), dtype=np.uint8)
-        if view.light != 1.0:
+        if not view.even:
+            seen = np.asarray(cv2.multiply(seen, self._lamp(view), scale=view.light / 100.0), dtype=np.uint8)
+        elif view.light != 1.0:
             seen = np.asarray(cv2.convertScaleAbs(seen, alpha=view.light), dtype=np.uint8)
         if view.noise <= 0:
             return seen
@@ -50,6 +61,15 @@ class Room:
         down, right = (sequence * 13) % 32, (sequence * 29) % 32
         cut = (slice(down, down + seen.shape[0]), slice(right, right + seen.shape[1]))
         return np.asarray(cv2.subtract(cv2.add(seen, lighter[cut]), darker[cut]), dtype=np.uint8)
+
+    def _lamp(self, view: View) -> UInt8Array:
+        """Where light falls in which color, 100 for white light in the middle; the newest view's is kept."""
+        if self._lit is None or self._lit[0] != view:
+            across = 1.0 + view.side * np.linspace(-1, 1, FRAME_SIZE[0])
+            lamp = np.clip(100.0 * across[None, :, None] * np.array(view.tint), 0, 255)
+            shape = (FRAME_SIZE[1], FRAME_SIZE[0], 3)
+            self._lit = view, np.ascontiguousarray(np.broadcast_to(np.rint(lamp).astype(np.uint8), shape))
+        return self._lit[1]
 
     def _grains(self, noise: float) -> list[tuple[UInt8Array, UInt8Array]]:
         """Noise split into what is added and what is taken away: eight-bit sums are ten times as fast as floats."""

@@ -8,76 +8,33 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+import hardware.simulation.suite  # noqa: F401 - adds the suite's kinds to the behaviours
+from hardware.simulation.acts import Act
+from hardware.simulation.behaviours import Stage, behaviour_named
 from hardware.simulation.fingers import SimulatedFinger
-from hardware.simulation.heads import Figure, Head, Portrait, Print
-from hardware.simulation.movement import TURN_DIRECTIONS, Behaviour, Movement, Turn
+from hardware.simulation.prompts import Heard
 from hardware.simulation.room import Room, View
-from models.biometrics import Float32Array, UInt8Array
+from hardware.simulation.visitor import FINGER_NAMES, Visitor
+from models.biometrics import UInt8Array
 from models.errors import ConfigurationError
 
-_VIEWS = {
-    Behaviour.BLURRED: View(blur_px=6.5, noise=1.0),
-    Behaviour.TOO_DARK: View(light=0.16, noise=4.0),
-    Behaviour.TOO_BRIGHT: View(light=2.6),
-}
+__all__ = ["FINGER_NAMES", "Scene", "SceneGlass", "Visitor"]
 _BESIDE_M = 0.17
-FINGER_NAMES = ("thumb", "index", "middle", "ring", "little")
-
-
-class Visitor:
-    """A label, one or more portraits and fingers; heads and sheets are made when first shown."""
-
-    def __init__(
-        self, label: str, portraits: Sequence[Portrait], *, fingers: Mapping[str, SimulatedFinger] | None = None
-    ) -> None:
-        if not portraits:
-            raise ConfigurationError(f"The visitor {label!r} needs at least one portrait.")
-        self.label = label
-        self.portraits = tuple(portraits)
-        self.fingers = dict(fingers or {})
-        self._figures: dict[tuple[int, bool], Figure] = {}
-
-    def __repr__(self) -> str:
-        return f"Visitor({self.label!r}, {len(self.portraits)} portraits, {len(self.fingers)} fingers)"
-
-    @classmethod
-    def make(cls, label: str, portraits: Sequence[tuple[UInt8Array, Float32Array]], *, finger_seed: int) -> Visitor:
-        """A visitor made of pictures with their five landmarks, (RGB, (5, 2)), who gets ten fingers of its own."""
-        names = [f"{side}_{finger}" for side in ("right", "left") for finger in FINGER_NAMES]
-        fingers = {name: SimulatedFinger(finger_seed * 10 + index) for index, name in enumerate(names)}
-        return cls(label, [Portrait(pixels, marks) for pixels, marks in portraits], fingers=fingers)
-
-    def figure(self, portrait: int, *, photo: bool) -> Figure:
-        """The head or the sheet of one portrait. Raises ConfigurationError if there is no such portrait."""
-        if not 0 <= portrait < len(self.portraits):
-            raise ConfigurationError(f"The visitor {self.label!r} has no portrait {portrait}.")
-        key = (portrait, photo)
-        if key not in self._figures:
-            picture = self.portraits[portrait]
-            self._figures[key] = Print(picture) if photo else Head(picture)
-        return self._figures[key]
-
-    def finger(self, name: str) -> SimulatedFinger:
-        """A finger by position, e.g. ``right_index``. Raises ConfigurationError with the known ones."""
-        if name not in self.fingers:
-            known = ", ".join(self.fingers) or "none"
-            raise ConfigurationError(f"The visitor {self.label!r} has no finger {name!r}; known: {known}.")
-        return self.fingers[name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Presence:
-    """One figure before the camera and how it moves."""
+    """One act before the camera, whose it is, and how the room is lit for it."""
 
     visitor: Visitor
-    figure: Figure
-    movement: Movement
+    act: Act
+    view: View
 
 
 class SceneGlass:
@@ -96,7 +53,7 @@ class _Laid:
     finger: SimulatedFinger
     number: int
     condition: str
-    picture: UInt8Array | None = field(default=None)
+    picture: UInt8Array | None = None
 
 
 class Scene:
@@ -140,40 +97,45 @@ class Scene:
         finally:
             self._playing.release()
 
-    def show(self, visitor: Visitor, behaviour: str = "approach", *, portrait: int = 0) -> None:
-        """The visitor steps up, alone, and behaves so (see ``Behaviour``). Raises ConfigurationError for bad names."""
+    def show(
+        self, visitor: Visitor, behaviour: str = "approach", *, portrait: int = 0, by: Visitor | None = None
+    ) -> None:
+        """The visitor steps up, alone, and behaves so (see ``behaviours``). Raises ConfigurationError for bad names.
+
+        ``by`` is who holds or wears the visitor's face in an attack, or who waits behind.
+        """
         with self._lock:
-            self._present = [self._enter(visitor, Behaviour.named(behaviour), portrait, x_m=0.0)]
+            self._present = [self._enter(visitor, behaviour, portrait, x_m=0.0, by=by)]
 
     def join(self, visitor: Visitor, behaviour: str = "stand", *, portrait: int = 0) -> None:
         """A second visitor steps beside whoever is there."""
         with self._lock:
             aside = _BESIDE_M if self._present else 0.0
-            moved = [
-                replace(p, movement=replace(p.movement, mean=replace(p.movement.mean, x_m=-aside)))
-                for p in self._present
-            ]
-            self._present = [*moved, self._enter(visitor, Behaviour.named(behaviour), portrait, x_m=aside)]
+            moved = [replace(presence, act=presence.act.aside(-aside)) for presence in self._present]
+            self._present = [*moved, self._enter(visitor, behaviour, portrait, x_m=aside)]
 
-    def _enter(self, visitor: Visitor, behaviour: Behaviour, portrait: int, *, x_m: float) -> Presence:
-        figure = visitor.figure(portrait, photo=behaviour.is_photo)
-        return Presence(visitor, figure, Movement.draw(behaviour, self._rng, self._clock(), x_m=x_m))
+    def _enter(
+        self, visitor: Visitor, behaviour: str, portrait: int, *, x_m: float, by: Visitor | None = None
+    ) -> Presence:
+        known = behaviour_named(behaviour)
+        stage = Stage(visitor, portrait, self._rng, self._clock(), x_m=x_m, by=by)
+        return Presence(visitor, known.enter(stage), known.light(self._rng))
 
-    def challenge(self, kind: str) -> None:
-        """Whoever is there hears ``turn_left`` or ``turn_right`` and obeys after a moment, as a head or as a sheet."""
-        if kind not in TURN_DIRECTIONS:
-            raise ConfigurationError(f"There is no challenge called {kind!r}; known: {', '.join(TURN_DIRECTIONS)}.")
+    def challenge(self, kind: str, dot: tuple[float, float] | None = None) -> None:
+        """Whoever is there hears a prompt (see ``prompts.PROMPTS``) and answers after a moment, as a head or a sheet.
+
+        ``dot`` is the place to look at for ``follow_dot``, as shares of the screen from its left and top; hand in each
+        new place of a dot that wanders.
+        """
         with self._lock:
-            heard = self._clock()
-            self._present = [
-                replace(p, movement=p.movement.told(Turn.draw(self._rng, kind, heard))) for p in self._present
-            ]
+            heard = Heard(kind, self._clock(), dot)
+            self._present = [replace(p, act=p.act.hears(heard, self._rng)) for p in self._present]
 
     def leave(self) -> None:
         """Everybody walks out of the picture and takes the finger away."""
         with self._lock:
             now = self._clock()
-            self._present = [replace(p, movement=p.movement.leaving(now)) for p in self._present]
+            self._present = [replace(p, act=p.act.leaving(now)) for p in self._present]
             self._laid = None
 
     def present(self) -> tuple[str, ...]:
@@ -229,11 +191,11 @@ class Scene:
             self._forget_gone(now)
             present, view = list(self._present), self._view
         if view is None:
-            view = _VIEWS.get(present[0].movement.behaviour, View()) if present else View()
+            view = present[0].view if present else View()
         frame = self._room.wall()
         for presence in present:
-            presence.figure.draw(frame, presence.movement.pose(now))
+            presence.act.paint(frame, now)
         return self._room.look(frame, view, sequence=sequence)
 
     def _forget_gone(self, now: float) -> None:
-        self._present = [presence for presence in self._present if not presence.movement.gone(now)]
+        self._present = [presence for presence in self._present if not presence.act.gone(now)]

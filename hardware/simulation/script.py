@@ -7,7 +7,12 @@ A script is TOML, a list of steps in order of time::
     at_s = 0.5                        # seconds from the start
     do = "show"                       # show join leave challenge lay_finger lift_finger fault
     visitor = "visitor_1"
-    behaviour = "approach"            # see movement.Behaviour; default approach
+    behaviour = "approach"            # see behaviours.BEHAVIOURS; default approach
+    [[step]]
+    at_s = 2.0
+    do = "challenge"
+    kind = "follow_dot"               # see prompts.PROMPTS
+    dot = [0.2, 0.8]                  # only of follow_dot: shares of the screen from its left and top
     [[step]]
     at_s = 4.0
     do = "lay_finger"
@@ -28,21 +33,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hardware.simulation.behaviours import BEHAVIOURS
 from hardware.simulation.fingers import CONDITIONS
-from hardware.simulation.movement import TURN_DIRECTIONS, Behaviour
+from hardware.simulation.prompts import PROMPTS
 from hardware.simulation.scene import Scene, Visitor
 from models.errors import ConfigurationError
 
 # What each step needs and what it may have, with the type of every value.
 STEPS: Mapping[str, tuple[Mapping[str, type], Mapping[str, type]]] = {
-    "show": ({"visitor": str}, {"behaviour": str, "portrait": int}),
+    "show": ({"visitor": str}, {"behaviour": str, "portrait": int, "by": str}),
     "join": ({"visitor": str}, {"behaviour": str, "portrait": int}),
     "leave": ({}, {}),
-    "challenge": ({"kind": str}, {}),
+    "challenge": ({"kind": str}, {"dot": list}),
     "lay_finger": ({"visitor": str, "finger": str}, {"condition": str, "number": int}),
     "lift_finger": ({}, {}),
     "fault": ({"device": str, "name": str}, {}),
 }
+_TYPES = {str: "text", int: "whole number", list: "list"}
 _PAUSE_S = 1.0  # between the last step of a round and the first of the next
 
 
@@ -112,17 +119,31 @@ def _step(row: Mapping[str, Any], number: int) -> Step:
         if key in needed and key not in row:
             raise ConfigurationError(f"{where}: {do} needs {key}.")
         if key in row and (not isinstance(row[key], kind) or isinstance(row[key], bool)):
-            raise ConfigurationError(f"{where}: {key} must be a {'text' if kind is str else 'whole number'}.")
+            raise ConfigurationError(f"{where}: {key} must be a {_TYPES[kind]}.")
     options = {key: value for key, value in row.items() if key not in {"do", "at_s"}}
     _check_words(options, where)
+    if do == "challenge":
+        options["dot"] = _dot(options, where)
     return Step(float(at_s), do, options)
+
+
+def _dot(options: Mapping[str, Any], where: str) -> tuple[float, float] | None:
+    """The dot's place, which ``follow_dot`` needs and nothing else has."""
+    dot = options.get("dot")
+    if (dot is not None) != (options["kind"] == "follow_dot"):
+        raise ConfigurationError(f"{where}: follow_dot needs a dot, and nothing else has one.")
+    if dot is None:
+        return None
+    if len(dot) != 2 or not all(isinstance(share, int | float) and 0 <= share <= 1 for share in dot):
+        raise ConfigurationError(f"{where}: dot must be two numbers from 0 to 1.")
+    return float(dot[0]), float(dot[1])
 
 
 def _check_words(options: Mapping[str, Any], where: str) -> None:
     known: dict[str, list[str]] = {
-        "behaviour": [item.value for item in Behaviour],
+        "behaviour": list(BEHAVIOURS),
         "condition": list(CONDITIONS),
-        "kind": list(TURN_DIRECTIONS),
+        "kind": list(PROMPTS),
     }
     for key, words in known.items():
         if key in options and options[key] not in words:
@@ -175,17 +196,17 @@ class ScenePlayer:
 
     def _check(self) -> None:
         for number, step in enumerate(self._script.steps, start=1):
-            name = step.options.get("visitor")
-            if name is None:
+            for name in (step.options[key] for key in ("visitor", "by") if key in step.options):
+                if name not in self._visitors:
+                    known = ", ".join(self._visitors) or "none"
+                    raise ConfigurationError(f"step {number}: there is no visitor {name!r}; known: {known}.")
+            if "visitor" not in step.options:
                 continue
-            if name not in self._visitors:
-                known = ", ".join(self._visitors) or "none"
-                raise ConfigurationError(f"step {number}: there is no visitor {name!r}; known: {known}.")
-            visitor = self._visitors[name]
+            visitor = self._visitors[step.options["visitor"]]
             if "finger" in step.options:
                 visitor.finger(step.options["finger"])
             if step.do in {"show", "join"}:
-                visitor.figure(step.options.get("portrait", 0), photo=False)
+                visitor.head(step.options.get("portrait", 0))
 
     def _due(self, now_s: float) -> None:
         steps, round_s = self._script.steps, self._script.round_s
@@ -201,8 +222,8 @@ class ScenePlayer:
     def _play(self, step: Step) -> None:
         options = dict(step.options)
         try:
-            if "visitor" in options:
-                options["visitor"] = self._visitors[options["visitor"]]
+            for key in {"visitor", "by"} & options.keys():
+                options[key] = self._visitors[options[key]]
             if step.do == "lay_finger":
                 options["finger"] = options.pop("visitor").finger(options.pop("finger"))
             getattr(self._scene, step.do)(**options)

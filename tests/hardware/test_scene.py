@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scene_parts import MARKS, StillClock, drawn_face, visitor
 
+from hardware.simulation.behaviours import BEHAVIOURS
 from hardware.simulation.heads import Portrait
-from hardware.simulation.movement import LEAVE_S, Behaviour, Movement, Turn
+from hardware.simulation.movement import LEAVE_S, Movement
 from hardware.simulation.projection import Pose, project
+from hardware.simulation.prompts import STEADY, Heard
 from hardware.simulation.room import View
 from hardware.simulation.scene import Scene, Visitor
 from hardware.simulation.script import ScenePlayer, parse_script, read_script
@@ -100,10 +103,10 @@ def test_on_a_turned_head_the_nose_moves_more_than_on_a_turned_sheet() -> None:
     assert head[0, 0] - sheet[0, 0] > 10
 
 
-@pytest.mark.parametrize("behaviour", list(Behaviour))
-def test_every_behaviour_can_be_shown(scene: Scene, clock: StillClock, somebody: Visitor, behaviour: Behaviour) -> None:
+@pytest.mark.parametrize("behaviour", list(BEHAVIOURS))
+def test_every_behaviour_can_be_shown(scene: Scene, clock: StillClock, somebody: Visitor, behaviour: str) -> None:
     empty = scene.render(sequence=0)
-    scene.show(somebody, behaviour.value)
+    scene.show(somebody, behaviour)
     clock.now_s += 2
     assert covered(scene.render(sequence=1), empty) > 0.005
 
@@ -172,13 +175,14 @@ def test_visitors_have_ten_different_fingers() -> None:
 
 
 def test_a_turn_begins_only_after_a_reaction_and_comes_back() -> None:
-    turn = Turn.draw(np.random.default_rng(0), "turn_right", heard_s=10.0)
-    movement = Movement.draw(Behaviour.STAND, np.random.default_rng(1), 5.0).told(turn)
-    quiet = movement.sway.at(10.2)[3]
-    assert movement.pose(10.2).yaw_deg == pytest.approx(movement.mean.yaw_deg + quiet)
-    held = 10.0 + (turn.starts_s - 10.0) + turn.turn_s + 0.1
-    assert movement.pose(held).yaw_deg < -18
-    assert abs(movement.pose(held + 4).yaw_deg) < 5
+    rng = np.random.default_rng(1)
+    standing = Movement.draw(rng, 5.0, manner=replace(STEADY, stays=0.0))
+    movement = standing.hears(Heard("turn_right", 10.0), rng)
+    assert movement.pose(10.2) == standing.pose(10.2)
+    there, back = movement.aims
+    assert movement.aimed(there.starts_s + there.takes_s)[0] == pytest.approx(there.yaw_deg)
+    assert there.yaw_deg < -18
+    assert abs(movement.aimed(back.starts_s + back.takes_s)[0]) < 5
 
 
 @pytest.mark.parametrize(
@@ -186,7 +190,7 @@ def test_a_turn_begins_only_after_a_reaction_and_comes_back() -> None:
     [
         (lambda s, v: s.show(v, "dance"), "no behaviour called 'dance'; known: approach"),
         (lambda s, v: s.show(v, "stand", portrait=7), "has no portrait 7"),
-        (lambda s, v: s.challenge("jump"), "no challenge called 'jump'; known: turn_left, turn_right"),
+        (lambda s, v: s.challenge("jump"), "no challenge called 'jump'; known: look_here, turn_left"),
         (lambda s, v: v.finger("sixth"), "has no finger 'sixth'; known: right_thumb"),
         (lambda s, v: s.fault("camera", "explode"), "no fault 'explode' of the device 'camera'; known: none"),
         (lambda s, v: Visitor("visitor_9", []), "needs at least one portrait"),
