@@ -30,6 +30,7 @@ from matcher.decision import (
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from matcher.presentation import PresentationCheck
+from matcher.scales import similarity_threshold
 from models.attendance import Evidence, PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Template
 from models.errors import DeviceError, RetryReason
@@ -37,6 +38,7 @@ from web.panel.facade import PanelHint, PanelStep
 
 _FRAME_WAIT_S = 0.25
 _SAME_HEAD_FMR = 1e-3  # how strictly a template is held against the head that passed the presentation check
+_LEAST_WEIGHT = 0.05
 SAME_HEAD = "same_head"  # the witness's name in the evidence
 
 
@@ -53,7 +55,7 @@ class Bond:
     """Ties templates to the head that passed the presentation check; a witness of its own in the evidence."""
 
     passed: Template
-    threshold: float
+    threshold: float  # of the engine's own similarity, for two templates and nobody else
     lowest: float | None = None  # of the templates that agreed
     strangers: int = 0
 
@@ -201,10 +203,11 @@ class FaceStep:
         )
 
     def _compared(self, visit: Visit, head: Head, check: PresentationCheck | None) -> Found:
-        """Compare; a clear match needs one frame, everything else several frames of this visit, averaged."""
+        """Compare; a clear match needs one frame, everything else several of this visit, averaged by quality."""
         visit.screen.show(PanelStep.WORKING, tries_left=visit.tries_left)
         bond = None if check is None else self._bond(visit, head)
         templates: list[Template] = []
+        qualities: list[float] = []
         used: Look | None = None
         answer: Identification | None = None
         for seen in self._frames_of(visit, head):
@@ -213,9 +216,10 @@ class FaceStep:
             if bond is not None and not bond.holds(self.engine, template):
                 continue
             templates.append(template)
+            qualities.append(_quality(seen))
             used = used or seen
             with visit.timed("compare"):
-                answer = self._answer(visit, templates)
+                answer = self._answer(visit, templates, qualities)
             clear = answer.matched and not answer.second_factor_wanted
             if clear or len(templates) >= self.face.frames_per_probe:
                 break
@@ -245,22 +249,22 @@ class FaceStep:
         assert head.last is not None  # noqa: S101 - no check passes without a face
         with visit.timed("template"):
             passed = self._template(head.last)
-        return Bond(passed, verification_threshold(self.engine.format, _SAME_HEAD_FMR).threshold)
+        return Bond(passed, similarity_threshold(self.engine.format, _SAME_HEAD_FMR))
 
     def _template(self, seen: Look) -> Template:
         assert seen.face is not None  # noqa: S101 - only looks with a face come here
         return self.engine.extract(seen.frame.pixels, seen.face)
 
-    def _answer(self, visit: Visit, templates: list[Template]) -> Identification:
+    def _answer(self, visit: Visit, templates: list[Template], qualities: list[float]) -> Identification:
         policy = visit.roster.policy
         if visit.claimed is None:
             people = len(self.gallery.people(Modality.FACE))
             point = identification_threshold(self.engine.format, policy.wanted_fpir, people)
-            return decide(self.gallery.identify_face(templates), point)
+            return decide(self.gallery.identify_face(templates, qualities), point)
         # One claimed person is compared as strictly as each person of a full search is.
         wanted_fmr = policy.wanted_fpir / max(1, policy.identify_up_to)
         point = verification_threshold(self.engine.format, wanted_fmr)
-        return decide_verification(self.gallery.verify_face(visit.claimed.person_id, templates), point)
+        return decide_verification(self.gallery.verify_face(visit.claimed.person_id, templates, qualities), point)
 
     def _evidence(
         self, visit: Visit, seen: Look, answer: Identification | None, presentation: tuple[PresentationEvidence, ...]
@@ -277,6 +281,11 @@ class FaceStep:
             presentation=presentation,
             simulated=self.simulated(),
         )
+
+
+def _quality(seen: Look) -> float:
+    """How much a frame weighs in the probe: never nothing, for it was good enough to be looked at."""
+    return max(seen.quality.value, _LEAST_WEIGHT) if seen.quality else _LEAST_WEIGHT
 
 
 def _weight(found: Found) -> tuple[bool, bool, bool]:

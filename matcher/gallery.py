@@ -2,18 +2,21 @@
 
 A person's score is fused from that person's references: the best score, the mean of the two best, or, for faces, the
 score against the middle of the references ("centroid", the default: on LFW with three references each it missed a
-quarter fewer people at the same rate of false alarms). Several probe templates of one visit are averaged. Revoked
-references and those of another engine's format never take part.
+quarter fewer people at the same rate of false alarms). Several face templates of one visit are averaged, weighted by
+quality. A face's score is told in spreads above the scores of other people (``matcher.cohort``) where the engine has a
+background; ``Candidate.similarity`` is the cosine. Revoked references and those of another engine's format never take
+part. Lists of faces end after ``enrolled_faces.MOST_CANDIDATES``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from matcher.engines.vectors import unit_rows
+from matcher.background import background
+from matcher.enrolled_faces import EnrolledFaces, Fusion, Hit, fuse_by_person
 from matcher.ports import FaceEngine, FingerEngine
 from models.biometrics import (
     Candidate,
@@ -26,44 +29,6 @@ from models.biometrics import (
 )
 from models.errors import ConfigurationError, InputError
 
-Fusion = Literal["best", "mean_top", "centroid"]
-TOP = 2  # references that "mean_top" averages
-
-
-def fuse_faces(probes: Float32Array, references: Float32Array, owner: Any, *, fusion: Fusion) -> tuple[Any, Any]:
-    """Vectors to per-person scores: the people (K,) in order, and (P, K) float32.
-
-    ``probes`` (P, D) and ``references`` (R, D) have rows of unit length, ``owner`` (R,) names each reference's person.
-    """
-    if fusion != "centroid":
-        return fuse_by_person(probes @ references.T, owner, fusion=fusion)
-    people, index = np.unique(owner, return_inverse=True)
-    sums = np.zeros((len(people), references.shape[1]), np.float32)
-    np.add.at(sums, index, references)
-    return people, probes @ unit_rows(sums).T
-
-
-def fuse_by_person(scores: Any, owner: Any, *, fusion: Fusion = "best") -> tuple[Any, Any]:
-    """Per-reference scores (P, R) to per-person scores: the people (K,) in order, and (P, K) float32.
-
-    ``owner`` (R,) names the person of each reference. "best" is the highest of a person's references, "mean_top"
-    the mean of the two highest (of one, if there is only one).
-    """
-    people, index = np.unique(owner, return_inverse=True)
-    order = np.argsort(index, kind="stable")
-    starts = np.searchsorted(index[order], np.arange(len(people)))
-    grouped = np.asarray(scores, np.float32)[:, order]
-    best: Float32Array = np.maximum.reduceat(grouped, starts, axis=1)
-    if fusion == "best":
-        return people, best
-    counts = np.diff([*starts, len(order)])
-    place = np.arange(counts.max())[None, :]
-    columns = np.minimum(starts[:, None] + place, len(order) - 1)
-    padded = np.where(place < counts[:, None], grouped[:, columns], -np.inf)  # (P, K, most references)
-    top = -np.partition(-padded, min(TOP, padded.shape[2]) - 1, axis=2)[:, :, :TOP]
-    present = np.isfinite(top)
-    return people, (np.where(present, top, 0).sum(axis=2) / present.sum(axis=2)).astype(np.float32)
-
 
 class _Rows(NamedTuple):
     """References of one modality in parallel: whose, which, and what the engine compares."""
@@ -72,7 +37,7 @@ class _Rows(NamedTuple):
     people: tuple[str, ...]
     reference_ids: tuple[str, ...]
     positions: tuple[FingerPosition | None, ...]
-    prepared: Any  # (R, D) float32 for faces, a list of the engine's own for fingers
+    prepared: Any  # EnrolledFaces for faces, a list of the engine's own for fingers
 
 
 class _Held(NamedTuple):
@@ -127,13 +92,22 @@ class Gallery:
         mine = {rows.positions[at] for at in _of_person(rows, person_id)} - {None}
         return tuple(sorted(position for position in mine if position is not None))
 
-    def identify_face(self, templates: Sequence[Template]) -> CandidateList:
-        """Everyone with a face, best first, for one or more templates of one visit. Raises TemplateError."""
-        return self._ranked_faces(templates, self._held.faces)
+    def identify_face(self, templates: Sequence[Template], weights: Sequence[float] | None = None) -> CandidateList:
+        """The best candidates, best first, for one or more templates of one visit, ``weights`` being their qualities.
 
-    def verify_face(self, person_id: str, templates: Sequence[Template]) -> Candidate | None:
-        """How much this person's face references agree; None without any. Raises TemplateError."""
-        return next(iter(self._ranked_faces(templates, _only(self._held.faces, person_id))), None)
+        Raises TemplateError, and InputError for no template or for weights that are none.
+        """
+        probe, rows = self._face_probe(templates, weights), self._held.faces
+        return tuple(_candidate(rows, hit) for hit in rows.prepared.search(probe)) if rows.people else ()
+
+    def verify_face(
+        self, person_id: str, templates: Sequence[Template], weights: Sequence[float] | None = None
+    ) -> Candidate | None:
+        """How much this person's face references agree, judged as in a search; None without any. Raises as that."""
+        probe, rows = self._face_probe(templates, weights), self._held.faces
+        if person_id not in rows.people:
+            return None
+        return _candidate(rows, rows.prepared.compare(probe, rows.people.index(person_id)))
 
     def identify_finger(
         self, template: Template | Sequence[Template], *, position: FingerPosition | None = None
@@ -151,21 +125,29 @@ class Gallery:
     def _built(self, references: tuple[Reference, ...]) -> _Held:
         faces = _usable(references, Modality.FACE, self._face_engine)
         fingers = _usable(references, Modality.FINGER, self._finger_engine)
-        face_rows = self._face_engine.vectors([item.template for item in faces]) if self._face_engine else None
         prepared = [self._finger_engine.prepare(item.template) for item in fingers] if self._finger_engine else []
         ignored = len(references) - len(faces) - len(fingers)
-        return _Held(_rows(faces, face_rows), _rows(fingers, prepared), ignored)
+        return _Held(self._face_rows(faces), _rows(fingers, prepared), ignored)
 
-    def _ranked_faces(self, templates: Sequence[Template], rows: _Rows) -> CandidateList:
+    def _face_rows(self, faces: list[Reference]) -> _Rows:
+        rows = _rows(faces, None)
+        if self._face_engine is None or not faces:
+            return rows
+        enrolled = EnrolledFaces(
+            self._face_engine.vectors([item.template for item in faces]),
+            rows.owner,
+            people=len(rows.people),
+            background=background(self._face_engine.format),
+            fusion=self._fusion,
+        )
+        return rows._replace(prepared=enrolled)
+
+    def _face_probe(self, templates: Sequence[Template], weights: Sequence[float] | None) -> Float32Array:
         if self._face_engine is None:
             raise ConfigurationError("This gallery has no face engine.")
         if not templates:
             raise InputError("A search needs at least one template.")
-        probe = self._face_engine.vectors(templates).mean(axis=0, keepdims=True)
-        if not rows.people:
-            return ()
-        _, fused = fuse_faces(probe, rows.prepared, rows.owner, fusion=self._fusion)
-        return _ranked(rows, fused[0], (probe @ rows.prepared.T)[0])
+        return weighted_mean(self._face_engine.vectors(templates), weights)
 
     def _ranked_fingers(self, templates: Template | Sequence[Template], rows: _Rows) -> CandidateList:
         if self._finger_engine is None:
@@ -181,6 +163,23 @@ class Gallery:
         scores = np.array([max(compare(probe, held) for probe in prepared) for held in rows.prepared], np.float32)
         _, fused = fuse_by_person(scores[None], rows.owner, fusion="mean_top" if self._fusion == "mean_top" else "best")
         return _ranked(rows, fused[0], scores)
+
+
+def weighted_mean(rows: Float32Array, weights: Sequence[float] | None = None) -> Float32Array:
+    """One probe (D,) of several vectors (N, D); not brought to unit length, so that its scores are means of scores.
+
+    Raises InputError for weights that are not N numbers of 0 or more, one of them more.
+    """
+    if weights is None:
+        return np.asarray(rows.mean(axis=0), np.float32)
+    shares = np.asarray(weights, np.float32)
+    if shares.shape != (len(rows),) or not np.isfinite(shares).all() or shares.min() < 0 or shares.sum() <= 0:
+        raise InputError(f"{len(rows)} templates need as many weights of 0 or more, not all 0.")
+    return np.asarray(shares @ rows / shares.sum(), np.float32)
+
+
+def _candidate(rows: _Rows, hit: Hit) -> Candidate:
+    return Candidate(rows.people[hit.person], rows.reference_ids[hit.reference], hit.score, hit.similarity)
 
 
 def _ranked(rows: _Rows, fused: Float32Array, scores: Float32Array) -> CandidateList:
@@ -234,11 +233,10 @@ def _taken(rows: _Rows, chosen: list[int]) -> _Rows:
     """Some of the rows; the people are those who still have one."""
     kept = sorted({int(rows.owner[at]) for at in chosen})
     index = {old: new for new, old in enumerate(kept)}
-    prepared = rows.prepared[chosen] if isinstance(rows.prepared, np.ndarray) else [rows.prepared[at] for at in chosen]
     return _Rows(
         np.array([index[int(rows.owner[at])] for at in chosen], np.int64),
         tuple(rows.people[at] for at in kept),
         tuple(rows.reference_ids[at] for at in chosen),
         tuple(rows.positions[at] for at in chosen),
-        prepared,
+        [rows.prepared[at] for at in chosen],
     )

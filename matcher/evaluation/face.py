@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from matcher.engines import load_engine
+from matcher.enrolled_faces import Fusion, fuse_faces
 from matcher.evaluation import rates
-from matcher.gallery import Fusion, fuse_faces
 from matcher.pictures import read_rgb
 from matcher.ports import DetectedFace, FaceEngine
 from models.biometrics import Float32Array, Float64Array

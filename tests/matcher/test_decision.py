@@ -21,7 +21,7 @@ from models.biometrics import Candidate, OperatingPoint, TemplateFormat
 from models.errors import ConfigurationError, InputError
 from tests.matcher.faces import NOW, SFACE
 
-POINT = OperatingPoint(SFACE, 0.50, 1e-3, None, "uncalibrated")
+POINT = OperatingPoint(SFACE, 4.5, 1e-3, None, "uncalibrated")
 
 
 def candidates(*scores: float) -> tuple[Candidate, ...]:
@@ -47,9 +47,9 @@ def test_an_impossible_fpir_is_refused(fpir: float) -> None:
         required_fmr(fpir, 10)
 
 
-def test_an_uncalibrated_face_threshold_is_a_cosine_of_one_half_at_a_site() -> None:
+def test_an_uncalibrated_face_threshold_is_four_and_a_half_spreads_at_a_site() -> None:
     point = identification_threshold(SFACE, 0.01, 40)
-    assert point.threshold == pytest.approx(0.50)
+    assert point.threshold == pytest.approx(4.5)
     assert point.calibrated_on is None
     assert point.dataset == "uncalibrated"
 
@@ -78,10 +78,10 @@ def test_a_bigger_gallery_needs_a_higher_calibrated_threshold() -> None:
 
 def test_too_few_pairs_never_lower_the_threshold_but_may_raise_it() -> None:
     few = calibrate(SFACE, [0.1, 0.2], calibrated_on=NOW, dataset="two pairs")
-    assert identification_threshold(SFACE, 0.01, 40, few).threshold == 0.50
-    alike = calibrate(SFACE, [0.1, 0.66], calibrated_on=NOW, dataset="two pairs")
+    assert identification_threshold(SFACE, 0.01, 40, few).threshold == 4.5
+    alike = calibrate(SFACE, [0.1, 6.6], calibrated_on=NOW, dataset="two pairs")
     point = identification_threshold(SFACE, 0.01, 40, alike)
-    assert point.threshold > 0.66
+    assert point.threshold > 6.6
     assert point.calibrated_on is None
 
 
@@ -96,11 +96,11 @@ def test_an_engine_nobody_measured_must_be_calibrated_first() -> None:
 
 
 def test_a_score_at_the_threshold_matches_and_one_below_is_unknown() -> None:
-    at = decide(candidates(0.50), POINT)
-    below = decide(candidates(0.4999), POINT)
+    at = decide(candidates(4.5), POINT)
+    below = decide(candidates(4.4999), POINT)
     assert (at.answer, at.person_id) == (Answer.MATCH, "person-0")
     assert (below.answer, below.person_id) == (Answer.UNKNOWN, None)
-    assert below.score == 0.4999
+    assert below.score == 4.4999
 
 
 def test_nobody_to_compare_with_is_unknown_too() -> None:
@@ -114,7 +114,7 @@ def test_a_score_that_is_no_number_never_matches() -> None:
 
 
 def test_a_match_near_the_threshold_wants_a_second_factor() -> None:
-    near, clear = decide(candidates(0.53), POINT), decide(candidates(0.80), POINT)
+    near, clear = decide(candidates(4.8), POINT), decide(candidates(7.2), POINT)
     assert Doubt.NEAR_THRESHOLD in near.doubts
     assert near.second_factor_wanted
     assert clear.doubts == {Doubt.UNCALIBRATED}
@@ -122,14 +122,14 @@ def test_a_match_near_the_threshold_wants_a_second_factor() -> None:
 
 
 def test_a_close_runner_up_wants_a_second_factor() -> None:
-    twins = decide(candidates(0.80, 0.76), POINT)
+    twins = decide(candidates(7.2, 6.9), POINT)
     assert twins.doubts >= {Doubt.RUNNER_UP_CLOSE}
     assert twins.second_factor_wanted
-    assert twins.runner_up == candidates(0.80, 0.76)[1]
+    assert twins.runner_up == candidates(7.2, 6.9)[1]
 
 
 def test_an_unknown_has_no_doubts_and_wants_nothing() -> None:
-    assert not decide(candidates(0.4, 0.39), POINT).second_factor_wanted
+    assert not decide(candidates(3.6, 3.5), POINT).second_factor_wanted
 
 
 def test_verifying_is_a_search_among_one() -> None:

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from matcher.gallery import Gallery, fuse_by_person, fuse_faces
+from matcher.enrolled_faces import MOST_CANDIDATES, fuse_by_person
+from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from models.biometrics import FingerPosition, Modality, Template, TemplateFormat
 from models.errors import ConfigurationError, InputError, TemplateError
-from tests.matcher.faces import NOW, direction, face_reference, finger_reference
+from tests.matcher.faces import NOW, SFACE, direction, face_reference, finger_reference
 
 
 class LetterFingers:
@@ -35,6 +36,11 @@ def word(text: str) -> Template:
     return Template(LetterFingers.format, text.encode())
 
 
+def scattered(rng: np.random.Generator) -> Template:
+    """A vector of no particular direction."""
+    return Template(SFACE, rng.normal(size=128).astype("<f4").tobytes())
+
+
 @pytest.fixture
 def faces(sface: FaceEngine) -> Gallery:
     """Two people: one around 0°, with references at 0°, 10° and 20°, another at 90°."""
@@ -53,14 +59,14 @@ def faces(sface: FaceEngine) -> Gallery:
 def test_each_person_appears_once_best_first_with_the_best_reference(faces: Gallery) -> None:
     candidates = faces.identify_face([direction(21)])
     assert [(item.person_id, item.reference_id) for item in candidates] == [("anna", "r3"), ("bert", "r4")]
-    assert candidates[0].score == pytest.approx(math.cos(math.radians(1)), abs=1e-6)
-    assert candidates[1].score == pytest.approx(math.cos(math.radians(69)), abs=1e-6)
+    assert candidates[0].similarity == pytest.approx(math.cos(math.radians(1)), abs=1e-6)
+    assert candidates[1].similarity == pytest.approx(math.cos(math.radians(69)), abs=1e-6)
 
 
 def test_the_mean_of_the_top_two_is_lower_than_the_best(sface: FaceEngine) -> None:
     gallery = Gallery(face_engine=sface, fusion="mean_top")
     gallery.replace([face_reference(f"r{at}", "anna", direction(at)) for at in (0, 10, 60)])
-    score = gallery.identify_face([direction(0)])[0].score
+    score = gallery.identify_face([direction(0)])[0].similarity
     assert score == pytest.approx((1 + math.cos(math.radians(10))) / 2, abs=1e-6)
 
 
@@ -73,19 +79,58 @@ def test_the_mean_of_the_top_two_of_one_reference_is_its_score() -> None:
 def test_the_centroid_is_the_middle_of_a_persons_references(sface: FaceEngine) -> None:
     gallery = Gallery(face_engine=sface)
     gallery.replace([face_reference("r1", "anna", direction(0)), face_reference("r2", "anna", direction(20))])
-    assert gallery.identify_face([direction(10)])[0].score == pytest.approx(1.0, abs=1e-6)
+    assert gallery.identify_face([direction(10)])[0].similarity == pytest.approx(1.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("fusion", ["best", "mean_top", "centroid"])
-def test_fusion_does_not_depend_on_the_order_of_references(fusion: str) -> None:
+def test_candidates_do_not_depend_on_the_order_of_references(sface: FaceEngine, fusion: str) -> None:
     rng = np.random.default_rng(3)
-    rows = rng.normal(size=(40, 16)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    owner, shuffled = rng.integers(0, 9, 40), rng.permutation(40)
-    people, scores = fuse_faces(rows[:5], rows, owner, fusion=fusion)  # type: ignore[arg-type]
-    again, same = fuse_faces(rows[:5], rows[shuffled], owner[shuffled], fusion=fusion)  # type: ignore[arg-type]
-    assert people.tolist() == again.tolist()
-    assert np.allclose(scores, same, atol=1e-6)
+    references = [face_reference(f"r{at}", f"p{rng.integers(9)}", scattered(rng)) for at in range(40)]
+    probe = scattered(rng)
+    found = []
+    for order in (range(40), rng.permutation(40).tolist()):
+        gallery = Gallery(face_engine=sface, fusion=fusion)  # type: ignore[arg-type]
+        gallery.replace([references[at] for at in order])
+        found.append(gallery.identify_face([probe]))
+    assert [item.reference_id for item in found[0]] == [item.reference_id for item in found[1]]
+    assert [item.score for item in found[0]] == pytest.approx([item.score for item in found[1]], abs=1e-4)
+
+
+def test_a_verification_scores_as_the_search_does(sface: FaceEngine) -> None:
+    rng = np.random.default_rng(4)
+    gallery = Gallery(face_engine=sface)
+    gallery.replace([face_reference(f"r{at}", f"p{at}", scattered(rng)) for at in range(12)])
+    probe = [scattered(rng), scattered(rng)]
+    for item in gallery.identify_face(probe, [0.9, 0.3]):
+        claimed = gallery.verify_face(item.person_id, probe, [0.9, 0.3])
+        assert claimed is not None
+        assert claimed.reference_id == item.reference_id
+        assert (claimed.score, claimed.similarity) == pytest.approx((item.score, item.similarity), abs=1e-5)
+
+
+def test_a_list_of_candidates_ends(sface: FaceEngine) -> None:
+    rng = np.random.default_rng(5)
+    gallery = Gallery(face_engine=sface)
+    gallery.replace([face_reference(f"r{at}", f"p{at}", scattered(rng)) for at in range(90)])
+    found = gallery.identify_face([scattered(rng)])
+    assert len(found) == MOST_CANDIDATES
+    assert [item.score for item in found] == sorted((item.score for item in found), reverse=True)
+
+
+def test_frames_weigh_by_their_quality(faces: Gallery) -> None:
+    def similarity(*weights: float) -> float:
+        found = faces.verify_face("anna", [direction(0), direction(80)], weights)
+        assert found is not None and found.similarity is not None
+        return found.similarity
+
+    assert similarity(0.1, 0.9) < similarity(0.5, 0.5) < similarity(0.9, 0.1) < similarity(1, 0)
+    assert similarity(1, 0) == pytest.approx(1.0, abs=1e-6)
+
+
+@pytest.mark.parametrize("weights", [[1.0], [0.0, 0.0], [1.0, -0.1], [1.0, float("nan")]])
+def test_weights_that_are_none_are_refused(faces: Gallery, weights: list[float]) -> None:
+    with pytest.raises(InputError, match="weights"):
+        faces.identify_face([direction(0), direction(1)], weights)
 
 
 def test_several_frames_of_a_visit_are_averaged(faces: Gallery) -> None:
@@ -101,7 +146,7 @@ def test_verifying_looks_at_the_claimed_person_only(faces: Gallery) -> None:
     claimed = faces.verify_face("bert", [direction(0)])
     assert claimed is not None
     assert claimed.person_id == "bert"
-    assert claimed.score == pytest.approx(0.0, abs=1e-6)
+    assert claimed.similarity == pytest.approx(0.0, abs=1e-6)
     assert faces.verify_face("nobody", [direction(0)]) is None
 
 

@@ -1,0 +1,133 @@
+"""Enrolled faces as arrays, searched and judged. Owns the order of candidates; refuses names and files.
+
+Everything that does not depend on the probe is computed once: each person's middle, and how it scores with the others
+(``matcher.cohort``). A search is then one product, and the normalisation of the ``LOOKED_AT`` most similar people.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from matcher.background import Background
+from matcher.cohort import NOBODY, Cohort, Standing, normalised, person_means
+from matcher.engines.vectors import unit_rows
+from models.biometrics import Float32Array
+
+Fusion = Literal["best", "mean_top", "centroid"]
+TOP = 2  # references that "mean_top" averages
+MOST_CANDIDATES = 20
+LOOKED_AT = 64  # of the most similar people, all are judged: normalisation may change their order
+COHORT_PEOPLE = 1000  # of more, evenly many are taken: the mean of a thousand scores is known well enough
+
+
+class Hit(NamedTuple):
+    """One candidate by number: the person, that person's nearest reference, score and similarity."""
+
+    person: int
+    reference: int
+    score: float
+    similarity: float
+
+
+class EnrolledFaces:
+    """``rows`` (R, D) of unit length, ``owner`` (R,) the number of each row's person, from 0 to ``people`` - 1.
+
+    Without a ``background`` scores are similarities.
+    """
+
+    def __init__(
+        self, rows: Float32Array, owner: Any, *, people: int, background: Background | None, fusion: Fusion
+    ) -> None:
+        self._rows, self._owner, self._fusion = rows, owner, fusion
+        self._order = np.argsort(owner, kind="stable")
+        self._starts = np.searchsorted(owner[self._order], np.arange(people + 1))
+        means = person_means(rows, owner, people)
+        self._middles = unit_rows(means)
+        self._cohort: Cohort | None = None
+        if background is not None:
+            chosen = np.unique(np.linspace(0, people - 1, min(people, COHORT_PEOPLE)).round().astype(np.int64))
+            self._in_cohort = np.full(people, NOBODY, np.int64)
+            self._in_cohort[chosen] = np.arange(len(chosen))
+            self._cohort = Cohort(means[chosen], background=background)
+            self._standing = self._cohort.standing(self._middles, self._in_cohort)
+
+    def search(self, probe: Float32Array, *, most: int = MOST_CANDIDATES) -> list[Hit]:
+        """The best candidates for a probe (D,), best first."""
+        similarity = self._similarities(probe)
+        looked_at = max(LOOKED_AT, most)
+        if len(similarity) > looked_at:
+            nearest = np.sort(np.argpartition(-similarity, looked_at)[:looked_at])
+        else:
+            nearest = np.arange(len(similarity))
+        return self._judged(probe, nearest, similarity[nearest])[:most]
+
+    def compare(self, probe: Float32Array, person: int) -> Hit:
+        """One person judged as in a search."""
+        own = self._of(person)
+        if self._fusion == "centroid":
+            similarity = self._middles[[person]] @ probe
+        else:
+            similarity = fuse_by_person((self._rows[own] @ probe)[None], np.zeros(len(own), int), fusion=self._fusion)[
+                1
+            ][0]
+        return self._judged(probe, np.array([person]), similarity)[0]
+
+    def _similarities(self, probe: Float32Array) -> Float32Array:
+        if self._fusion == "centroid":
+            return np.asarray(self._middles @ probe, np.float32)
+        return np.asarray(fuse_by_person((self._rows @ probe)[None], self._owner, fusion=self._fusion)[1][0])
+
+    def _judged(self, probe: Float32Array, people: Any, similarity: Float32Array) -> list[Hit]:
+        """The people as hits, best first, each judged with that person left out of the cohort."""
+        score = similarity
+        if self._cohort is not None:
+            against = self._cohort.against(probe[None])
+            standing = against.without(np.zeros(len(people), np.int64), self._in_cohort[people])
+            reference = Standing(self._standing.mean[people], self._standing.spread[people])
+            score = normalised(similarity, standing, reference)
+        return [
+            Hit(int(people[at]), self._nearest(probe, int(people[at])), float(score[at]), float(similarity[at]))
+            for at in np.argsort(-score, kind="stable")[:MOST_CANDIDATES]
+        ]
+
+    def _nearest(self, probe: Float32Array, person: int) -> int:
+        own = self._of(person)
+        return int(own[np.argmax(self._rows[own] @ probe)])
+
+    def _of(self, person: int) -> Any:
+        return self._order[self._starts[person] : self._starts[person + 1]]
+
+
+def fuse_by_person(scores: Any, owner: Any, *, fusion: Fusion = "best") -> tuple[Any, Any]:
+    """Per-reference scores (P, R) to per-person scores: the people (K,) in order, and (P, K) float32.
+
+    ``owner`` (R,) names the person of each reference. "best" is the highest of a person's references, "mean_top"
+    the mean of the two highest (of one, if there is only one).
+    """
+    people, index = np.unique(owner, return_inverse=True)
+    order = np.argsort(index, kind="stable")
+    starts = np.searchsorted(index[order], np.arange(len(people)))
+    grouped = np.asarray(scores, np.float32)[:, order]
+    best: Float32Array = np.maximum.reduceat(grouped, starts, axis=1)
+    if fusion == "best":
+        return people, best
+    counts = np.diff([*starts, len(order)])
+    place = np.arange(counts.max())[None, :]
+    columns = np.minimum(starts[:, None] + place, len(order) - 1)
+    padded = np.where(place < counts[:, None], grouped[:, columns], -np.inf)  # (P, K, most references)
+    top = -np.partition(-padded, min(TOP, padded.shape[2]) - 1, axis=2)[:, :, :TOP]
+    present = np.isfinite(top)
+    return people, (np.where(present, top, 0).sum(axis=2) / present.sum(axis=2)).astype(np.float32)
+
+
+def fuse_faces(probes: Float32Array, references: Float32Array, owner: Any, *, fusion: Fusion) -> tuple[Any, Any]:
+    """Vectors to per-person similarities: the people (K,) in order, and (P, K) float32.
+
+    ``probes`` (P, D) and ``references`` (R, D) have rows of unit length, ``owner`` (R,) names each reference's person.
+    """
+    if fusion != "centroid":
+        return fuse_by_person(probes @ references.T, owner, fusion=fusion)
+    people, index = np.unique(owner, return_inverse=True)
+    return people, probes @ unit_rows(person_means(references, index, len(people))).T
