@@ -1,7 +1,7 @@
 """Face engine ``sface``: YuNet finds faces and five landmarks, SFace turns one into 128 numbers. The default.
 
-Owns scaling, alignment and the template layout; refuses any decision. Both networks run on one thread of OpenCV.
-Sources: YuNet (Wu et al., 2023), SFace (Zhong et al., 2021), both as published in the OpenCV Zoo.
+Owns the template layout; refuses any decision. Both networks run on one thread of OpenCV.
+Source: SFace (Zhong et al., 2021), as published in the OpenCV Zoo.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from matcher import weights
 from matcher.engines.alignment import aligned_face
 from matcher.engines.vectors import checked_rgb, from_payload, to_payload, unit_rows
+from matcher.engines.yunet import YuNet
 from matcher.ports import DetectedFace
 from models.biometrics import Float32Array, Template, TemplateFormat, UInt8Array
 
@@ -28,26 +29,12 @@ class SFaceEngine:
 
     def __init__(self, *, detection_side: int = 640, detection_score: float = 0.6) -> None:
         """Load both networks. ``detection_side``: pictures are shrunk to this longest side before detection."""
-        cv2.setNumThreads(1)
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # it warns that it runs on the processor
-        self._side = detection_side
-        self._detector = cv2.FaceDetectorYN.create(
-            str(weights.path("yunet")), "", (detection_side, detection_side), detection_score, 0.3, 50
-        )
+        self._detector = YuNet(detection_side=detection_side, detection_score=detection_score)
         self._network = cv2.FaceRecognizerSF.create(str(weights.path("sface")), "")
 
     def detect(self, pixels: UInt8Array) -> list[DetectedFace]:
-        """All faces, largest first; a second look at half the size catches a face that fills the picture.
-
-        Raises ImageError if ``pixels`` is not (H, W, 3) uint8.
-        """
-        checked_rgb(pixels)
-        longest = max(pixels.shape[:2])
-        scale = min(1.0, self._side / longest)
-        faces = self._look(pixels, scale)
-        if not faces and scale * longest > 300:
-            faces = self._look(pixels, scale / 2)
-        return sorted(faces, key=lambda face: face.box[2] * face.box[3], reverse=True)
+        """All faces, largest first; see ``YuNet.detect``. Raises ImageError."""
+        return self._detector.detect(pixels)
 
     def extract(self, pixels: UInt8Array, face: DetectedFace) -> Template:
         """The unit-length SFace vector as 128 little-endian float32."""
@@ -64,18 +51,3 @@ class SFaceEngine:
         """Cosine similarity in [-1, 1]."""
         rows = self.vectors((probe, reference))
         return float(np.clip(rows[0] @ rows[1], -1.0, 1.0))
-
-    def _look(self, pixels: UInt8Array, scale: float) -> list[DetectedFace]:
-        height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-        if min(height, width) < 10:
-            return []
-        small = pixels if scale == 1.0 else cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-        self._detector.setInputSize((width, height))
-        _, rows = self._detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
-        return [] if rows is None else [_face(row, scale) for row in rows if np.isfinite(row).all()]
-
-
-def _face(row: Float32Array, scale: float) -> DetectedFace:
-    x, y, width, height = (float(value) / scale for value in row[:4])
-    landmarks = (row[4:14].reshape(5, 2) / scale).astype(np.float32)
-    return DetectedFace((x, y, width, height), landmarks, float(row[14]))
