@@ -10,7 +10,6 @@ share that holds none of the k people who reach a threshold is hypergeometric, s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -91,23 +90,35 @@ def fnir_by_size(searches: SearchSet, threshold: float, *, sizes: Sequence[int],
 
 def fpir_from_pairs(compared: ComparisonSet, threshold: float, *, sizes: Sequence[int], rounds: int = ROUNDS,
                     seed: int = 1) -> tuple[SizedRate, ...]:  # fmt: skip
-    """The FPIR expected from non-mated comparisons: each person against galleries drawn from the others, computed.
+    """The FPIR from single comparisons: each person searches galleries drawn from the others they were compared with.
 
-    Keeps that some people match many others: 1 - (1 - m)^n with each person's own false match share m, then the mean.
+    Sizes that exceed the fewest comparisons of a person are left out. All are marked computed: nobody searched.
     """
     others = ~compared.mated
-    first, second = compared.first[others], compared.second[others]
-    match = compared.scores[others].astype(np.float64) >= threshold
+    both = np.concatenate([compared.first[others], compared.second[others]])
+    match = np.tile(compared.scores[others].astype(np.float64) >= threshold, 2)
     people = len(compared.people)
-    trials = np.bincount(first, minlength=people) + np.bincount(second, minlength=people)
-    matches = np.bincount(first[match], minlength=people) + np.bincount(second[match], minlength=people)
+    trials, hits = np.bincount(both, minlength=people), np.bincount(both[match], minlength=people)
     present = np.flatnonzero(trials)
-    if not len(present):
+    sizes = [size for size in sizes if len(present) and size <= trials[present].min()]
+    if not sizes:
         return ()
-    share = matches[present] / trials[present]
-    per_person = np.stack([1.0 - (1.0 - share) ** size for size in sizes], axis=1)
+    per_person = np.stack([1.0 - _none_of(hits[present], trials[present], size) for size in sizes], axis=1)
     return _sized(
         per_person, present.astype(np.int32), people=people, sizes=sizes, computed=True, rounds=rounds, seed=seed
+    )
+
+
+def forecast(known: SizedRate, *, sizes: Sequence[int]) -> tuple[SizedRate, ...]:
+    """The FPIR at larger galleries from that at one, as if errors fell evenly: 1 - (1 - p)^(n / known size)."""
+
+    def grown(rate: float, size: int) -> float:
+        return float(1.0 - (1.0 - rate) ** (size / known.gallery))
+
+    return tuple(
+        SizedRate(size, grown(known.rate, size), grown(known.low, size), grown(known.high, size), True)
+        for size in sizes
+        if size >= known.gallery
     )
 
 
@@ -151,14 +162,10 @@ def _means(values: Float64Array, person: Int32Array, people: int, rounds: int, s
     return means
 
 
-def _none_of(hits: NDArray[Any], people: int, drawn: int) -> Float64Array:
-    """The share of all draws of ``drawn`` out of ``people`` that hold none of ``hits`` of them."""
-    table = np.zeros(int(hits.max(initial=0)) + 1)
-    for count in range(len(table)):
-        if drawn <= people - count:
-            table[count] = math.exp(
-                math.lgamma(people - count + 1) - math.lgamma(people - count - drawn + 1)
-                - math.lgamma(people + 1) + math.lgamma(people - drawn + 1)
-            )  # fmt: skip
-    shares: Float64Array = table[hits]
+def _none_of(hits: NDArray[Any], people: Any, drawn: int) -> Float64Array:
+    """The share of all draws of ``drawn`` out of ``people`` that hold none of ``hits`` of them (hypergeometric)."""
+    shares = np.ones(len(hits))
+    remaining = np.broadcast_to(np.asarray(people, np.float64), shares.shape)
+    for at in range(drawn):  # one person drawn after the other
+        shares = shares * np.clip(remaining - hits - at, 0, None) / np.maximum(remaining - at, 1)
     return shares

@@ -49,7 +49,7 @@ def _reason(found: Figures, item: ThresholdFigures, words: Words) -> str:
         tolerated=words.percent(item.threshold.tolerated),
     )
     short = words(f"answer_{item.verdict.answer.value}")
-    told = f"<p><b>{escape(_label(item, words))}: {escape(short)}</b><br>{escape(sentence)}</p>\n"
+    told = f"<p><b>{escape(words('judged_row', row=_label(item, words), answer=short))}</b><br>{escape(sentence)}</p>\n"
     if item.verdict.reason is Reason.TOO_FEW:
         of_two = 2 if item.threshold.use is ThresholdUse.VERIFY else 1
         people = words.count(math.ceil(3 * of_two / item.threshold.tolerated))

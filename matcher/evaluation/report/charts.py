@@ -48,11 +48,11 @@ def histogram_chart(found: Figures, words: Words) -> str:
     )
     frame.area(_steps(drawn.edges, drawn.impostor), fill=HATCHED, dash="solid", label=words("legend_impostor"))
     frame.area(_steps(drawn.edges, drawn.genuine), fill="#bbbbbbaa", dash="dashed", label=words("legend_genuine"))
-    for row, item in enumerate(found.at):
+    for row, item in enumerate(sorted(found.at, key=lambda one: one.threshold.threshold)):
         label = words(
             "threshold_at", use=words(f"use_{item.threshold.use.value}"), score=words.score(item.threshold.threshold)
         )
-        frame.upright(item.threshold.threshold, label, row=row)
+        frame.upright(item.threshold.threshold, label, row=max(row - 1, 0), leftward=row == 0 and len(found.at) > 1)
     return frame.svg()
 
 
@@ -76,11 +76,10 @@ def interval_chart(judged: Sequence[tuple[str, Interval, float]], words: Words) 
     """Where the true rate may lie, one row per threshold: dot, whisker, and the tolerated rate as a line."""
     least = [value for _, one, tolerated in judged for value in (one.low, one.rate, tolerated) if value > 0]
     axis = _rate_axis(least, words("axis_may_lie"), words)
-    frame = Frame(
-        words("interval_title"), axis, vertical=Axis(0, len(judged), "", lambda _: ""), height=90 + 52 * len(judged)
-    )
+    rows = Axis(0, len(judged), "", lambda _: "", ticked=False)
+    frame = Frame(words("interval_title"), axis, vertical=rows, height=96 + 78 * len(judged))
     for at, (label, one, tolerated) in enumerate(judged):
-        row = len(judged) - at - 0.62
+        row = len(judged) - at - 0.55
         frame.level(one.low, one.high, row)
         frame.marker(max(one.rate, axis.low), row, hollow=one.errors == 0)
         frame.limit(tolerated, row, words("legend_tolerated", rate=words.percent(tolerated)))

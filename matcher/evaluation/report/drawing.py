@@ -29,6 +29,7 @@ class Axis:
     title: str
     shown: Callable[[float], str]
     logarithmic: bool = False
+    ticked: bool = True
 
     def place(self, value: float) -> float:
         """Where a value lies: 0 at the low end, 1 at the high end; values beyond are drawn at the end."""
@@ -38,7 +39,9 @@ class Axis:
         return (clipped - self.low) / (self.high - self.low)
 
     def ticks(self) -> list[float]:
-        """Round values inside the limits: powers of ten, or about six even steps."""
+        """Round values inside the limits: powers of ten, or about six even steps; none on an axis of mere rows."""
+        if not self.ticked:
+            return []
         if self.logarithmic:
             powers = range(math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9) + 1)
             return [10.0**power for power in powers]
@@ -86,16 +89,15 @@ class Frame:
         swatch = f'<rect x="0" y="-7" width="30" height="14" fill="{fill}" {_stroke(dash, 1.6)}/>'
         self._legend.append((swatch, label))
 
-    def upright(self, value: float, label: str, *, dash: str = "solid", row: int = 0) -> None:
-        """A line from bottom to top at a value, with its label above; ``row`` lifts labels that would overlap."""
+    def upright(self, value: float, label: str, *, row: int = 0, leftward: bool = False) -> None:
+        """A line from bottom to top at a value, with its label beside it; ``row`` moves labels that would overlap."""
         at = self.x(value)
-        top = _TOP + 14 * row
+        top = _TOP + 16 * row
         bottom = self._height - _BOTTOM
-        self._marks.append(f'<line x1="{at}" y1="{top}" x2="{at}" y2="{bottom}" {_stroke(dash, 2)}/>')
-        right = at < WIDTH * 0.6
-        self._marks.append(
-            _text(at + (5 if right else -5), top + 11, label, anchor="start" if right else "end", halo=True)
-        )
+        self._marks.append(f'<line x1="{at}" y1="{_TOP}" x2="{at}" y2="{bottom}" {_stroke("solid", 2)}/>')
+        right = at < WIDTH * 0.6 and not leftward
+        anchor = "start" if right else "end"
+        self._marks.append(_text(at + (6 if right else -6), top + 12, label, anchor=anchor, halo=True))
 
     def marker(self, x: float, y: float, label: str = "", *, hollow: bool = False, square: bool = False) -> None:
         """A dot or a square, with an optional label beside it."""
@@ -128,13 +130,12 @@ class Frame:
         at, middle = self.x(value), self.y(row)
         self._marks.append(f'<line x1="{at}" y1="{middle - 16}" x2="{at}" y2="{middle + 16}" {_stroke("dashed", 2)}/>')
         right = at < WIDTH * 0.6
-        self._marks.append(
-            _text(at + (5 if right else -5), middle + 21, label, anchor="start" if right else "end", halo=True)
-        )
+        anchor = "start" if right else "end"
+        self._marks.append(_text(at + (6 if right else -6), middle + 20, label, anchor=anchor, halo=True))
 
     def caption(self, row: float, label: str) -> None:
         """Words above a row, from the left edge on."""
-        self._marks.append(_text(_LEFT + 6, self.y(row) - 14, label, halo=True))
+        self._marks.append(_text(_LEFT + 8, self.y(row) - 20, label, halo=True))
 
     def svg(self) -> str:
         """The picture: an ``svg`` element that takes the width it is given."""

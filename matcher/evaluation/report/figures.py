@@ -9,7 +9,7 @@ import numpy as np
 from matcher.evaluation import rates
 from matcher.evaluation.bootstrap import ROUNDS, Curve, curve, equal_error
 from matcher.evaluation.breakdown import GroupRates, WorstPair, by_group, worst_genuine, worst_impostors
-from matcher.evaluation.intervals import ENOUGH_EVENTS, Basis, Interval, exact, percentiles, person_weights
+from matcher.evaluation.intervals import ENOUGH_EVENTS, NOTHING, Basis, Interval, exact, percentiles, person_weights
 from matcher.evaluation.measured import Measurement, ThresholdInForce, ThresholdUse
 from matcher.evaluation.report.verdict import Verdict, verdict
 from matcher.evaluation.results import Acquisition, ComparisonSet
@@ -17,6 +17,7 @@ from matcher.evaluation.search_rates import (
     SizedRate,
     fnir,
     fnir_by_size,
+    forecast,
     fpir,
     fpir_by_size,
     fpir_from_pairs,
@@ -34,7 +35,7 @@ _COMPUTED_SIZES = 1000  # people: the largest gallery worth a forecast from sing
 class ThresholdFigures:
     """The rates at one threshold in force and what they say of it; FPIR and FNIR where there were searches.
 
-    ``per_person`` is the FPIR expected for this gallery from single comparisons where no stranger searched.
+    ``computed_fpir`` is the FPIR expected for this gallery from single comparisons where no stranger searched.
     """
 
     threshold: ThresholdInForce
@@ -93,14 +94,11 @@ def figures(measured: Measurement, *, seed: int, rounds: int = ROUNDS) -> Figure
     gallery = measured.searches.gallery if measured.searches else len(compared.people)
     fpir_sizes: tuple[SizedRate, ...] = ()
     fnir_sizes: tuple[SizedRate, ...] = ()
-    forecast: tuple[SizedRate, ...] = ()
+    expected: tuple[SizedRate, ...] = ()
     if leading:
-        sizes = gallery_sizes(gallery)
-        if measured.searches:
-            fpir_sizes = fpir_by_size(measured.searches, leading.threshold, sizes=sizes, rounds=rounds, seed=seed)
-            fnir_sizes = fnir_by_size(measured.searches, leading.threshold, sizes=sizes, rounds=rounds, seed=seed)
-        reach = [size for size in gallery_sizes(_COMPUTED_SIZES) if not fpir_sizes or size >= gallery]
-        forecast = fpir_from_pairs(compared, leading.threshold, sizes=reach, rounds=rounds, seed=seed)
+        fpir_sizes, fnir_sizes = _by_size(measured, leading.threshold, gallery, rounds, seed)
+    if fpir_sizes:
+        expected = forecast(fpir_sizes[-1], sizes=[fpir_sizes[-1].gallery, *gallery_sizes(_COMPUTED_SIZES)])
     return Figures(
         measurement=measured,
         det=det,
@@ -110,7 +108,7 @@ def figures(measured: Measurement, *, seed: int, rounds: int = ROUNDS) -> Figure
         at=tuple(_at(measured, item, det, rounds, seed) for item in measured.thresholds),
         fpir_sizes=fpir_sizes,
         fnir_sizes=fnir_sizes,
-        forecast=forecast,
+        forecast=expected,
         groups=tuple(by_group(compared, leading.threshold, rounds=rounds, seed=seed)) if leading else (),
         worst_impostors=tuple(worst_impostors(compared)),
         worst_genuine=tuple(worst_genuine(compared)),
@@ -118,6 +116,18 @@ def figures(measured: Measurement, *, seed: int, rounds: int = ROUNDS) -> Figure
         fte=_failure_to_enroll(measured.acquisition) if measured.acquisition else None,
         leading_threshold=leading.threshold if leading else None,
     )
+
+
+def _by_size(
+    measured: Measurement, threshold: float, gallery: int, rounds: int, seed: int
+) -> tuple[tuple[SizedRate, ...], tuple[SizedRate, ...]]:
+    """FPIR and FNIR against gallery size, from searches where they were kept, the FPIR else from single comparisons."""
+    sizes = gallery_sizes(gallery)
+    by_pairs = gallery_sizes(len(measured.comparisons.people) - 1)
+    searches = measured.searches
+    found = fpir_by_size(searches, threshold, sizes=sizes, rounds=rounds, seed=seed) if searches else ()
+    missed = fnir_by_size(searches, threshold, sizes=sizes, rounds=rounds, seed=seed) if searches else ()
+    return found or fpir_from_pairs(measured.comparisons, threshold, sizes=by_pairs, rounds=rounds, seed=seed), missed
 
 
 def _at(measured: Measurement, item: ThresholdInForce, det: Curve, rounds: int, seed: int) -> ThresholdFigures:
@@ -129,10 +139,8 @@ def _at(measured: Measurement, item: ThresholdInForce, det: Curve, rounds: int, 
         if searches and len(searches.stranger_scores):
             measured_fpir = judged = fpir(searches, item.threshold, rounds=rounds, seed=seed)
         else:
-            gallery = searches.gallery if searches else len(measured.comparisons.people)
-            found = fpir_from_pairs(measured.comparisons, item.threshold, sizes=[gallery], rounds=rounds, seed=seed)
-            computed = found[0]
-            judged, by_formula = _judged(computed, det.fmr[place]), True
+            computed = _computed_fpir(measured, item.threshold, rounds, seed)
+            judged, by_formula = _judged(computed, det.fmr[place]) if computed else NOTHING, True
         if searches and len(searches.mated_scores):
             measured_fnir = fnir(searches, item.threshold, rounds=rounds, seed=seed)
     return ThresholdFigures(
@@ -144,6 +152,15 @@ def _at(measured: Measurement, item: ThresholdInForce, det: Curve, rounds: int, 
         computed_fpir=computed,
         verdict=verdict(item, judged, computed=by_formula),
     )
+
+
+def _computed_fpir(measured: Measurement, threshold: float, rounds: int, seed: int) -> SizedRate | None:
+    """The FPIR expected at the gallery's size, from single comparisons, by the formula beyond them."""
+    people = len(measured.comparisons.people)
+    gallery = measured.searches.gallery if measured.searches else people - 1
+    sizes = gallery_sizes(min(gallery, people - 1))
+    found = fpir_from_pairs(measured.comparisons, threshold, sizes=sizes, rounds=rounds, seed=seed)
+    return next(iter(forecast(found[-1], sizes=[gallery])), None) if found else None
 
 
 def _judged(computed: SizedRate, fmr: Interval) -> Interval:

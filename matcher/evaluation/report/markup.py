@@ -18,6 +18,8 @@ body { margin: 0 auto; padding: 24px; max-width: 860px; background: #fff; color:
   "PingFang SC", sans-serif; }
 h1 { font-size: 26px; line-height: 1.3; margin: 0 0 4px; }
 h2 { font-size: 21px; margin: 40px 0 8px; padding-top: 12px; border-top: 2px solid #111; }
+.part { font-size: 26px; border-top: 6px solid #111; margin-top: 56px; }
+.part + h2 { border-top: 0; margin-top: 0; }
 h3 { font-size: 17px; margin: 28px 0 6px; }
 p { margin: 6px 0; }
 .small, figcaption { font-size: 14px; color: #333; }
@@ -29,10 +31,9 @@ p { margin: 6px 0; }
 figure { margin: 12px 0; }
 svg { width: 100%; height: auto; display: block; font-family: inherit; }
 table { border-collapse: collapse; width: 100%; margin: 8px 0; font-size: 15px; }
-th, td { text-align: left; vertical-align: top; padding: 5px 10px 5px 0; border-bottom: 1px solid #bbb; }
+th, td { text-align: left; vertical-align: top; padding: 5px 14px 5px 0; border-bottom: 1px solid #bbb; }
 thead th { border-bottom: 2px solid #111; }
 tbody th { font-weight: normal; }
-td.number { white-space: nowrap; }
 dt { font-weight: bold; margin-top: 6px; }
 dd { margin: 0 0 0 16px; }
 code { font-family: "DejaVu Sans Mono", monospace; font-size: 13px; overflow-wrap: anywhere; }
@@ -53,9 +54,10 @@ def document(title: str, body: str, *, language: str) -> str:
     )
 
 
-def heading(words: str, *, level: int = 2) -> str:
-    """A heading."""
-    return f"<h{level}>{escape(words)}</h{level}>\n"
+def heading(words: str, *, level: int = 2, part: bool = False) -> str:
+    """A heading; ``part`` opens a whole part of the page, such as one modality's."""
+    kind = ' class="part"' if part else ""
+    return f"<h{level}{kind}>{escape(words)}</h{level}>\n"
 
 
 def paragraph(words: str, *, small: bool = False) -> str:

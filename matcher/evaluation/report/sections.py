@@ -110,7 +110,8 @@ def pictures(found: Figures, words: Words) -> str:
     if not found.at:
         return told
     notes = [words("size_note", score=words.score(found.leading_threshold or 0.0))]
-    notes += [words("size_measured")] if found.fpir_sizes or found.fnir_sizes else []
+    searched = any(not one.computed for one in (*found.fpir_sizes, *found.fnir_sizes))
+    notes.append(words("size_measured" if searched else "size_pairs"))
     notes += [words("size_computed")] if found.forecast else []
     return told + heading(words("size_heading")) + figure(size_chart(found, words), " ".join(notes))
 

@@ -68,6 +68,7 @@ ENGLISH: Final[Mapping[str, str]] = {
         "decides anything alone again."
     ),
     "todo_no_threshold": "Name a threshold (or calibrate the site), then measure again.",
+    "judged_row": "{row}: {answer}",
     "threshold_row": "{use}, threshold {score}",
     "of_people_short": "People",
     "of_fingers_short": "Fingers",
@@ -220,12 +221,16 @@ ENGLISH: Final[Mapping[str, str]] = {
         "the gallery. At the threshold {score}."
     ),
     "size_computed": (
-        "Dashed: computed from single comparisons with each person's own false match share, not measured in searches."
+        "Hollow marks: computed by the formula 1 − (1 − p)^n for more people than were measured, as if errors "
+        "fell evenly."
     ),
-    "size_measured": "Solid and dotted: the mean over all smaller galleries that can be drawn from the one measured.",
+    "size_pairs": (
+        "Filled circles: from single comparisons, the mean over all galleries of the other people that can be drawn."
+    ),
+    "size_measured": "Filled marks: the mean over all smaller galleries that can be drawn from the one measured.",
     "axis_gallery": "people enrolled (logarithmic)",
     "axis_rate": "rate of errors per search",
-    "legend_forecast": "FPIR, computed",
+    "legend_forecast": "FPIR, computed (formula)",
     "legend_fpir": "FPIR, measured",
     "legend_fnir": "FNIR, measured",
     # groups, pairs, transfer

@@ -41,7 +41,7 @@ class Words:
             places = 1 - math.floor(math.log10(value))
             shown = f"{value:.{places}f}"
             shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
-        return f"{shown}%" if self.language == "zh_CN" else f"{shown} %"
+        return f"{shown}%" if self.language == "zh_CN" else f"{shown}\u00a0%"
 
     def one_in(self, rate: float) -> str:
         """A fraction as "1 in N", rounded to two digits."""

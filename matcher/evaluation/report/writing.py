@@ -58,7 +58,7 @@ def render(measured: ReportInput, *, language: str = "zh_CN", rounds: int = ROUN
 
 
 def _titled(found: Figures, words: Words, *, shown: bool, level: int = 3) -> str:
-    return heading(words(f"modality_{found.measurement.modality.value}"), level=level) if shown else ""
+    return heading(words(f"modality_{found.measurement.modality.value}"), level=level, part=level == 2) if shown else ""
 
 
 def _measurement(found: Figures, words: Words, *, seed: int) -> str:
