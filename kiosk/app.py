@@ -35,6 +35,7 @@ from kiosk.roster import RosterStore
 from kiosk.screen import Screen
 from kiosk.station import Station
 from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
+from kiosk.thresholds import SiteThresholds
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
 from matcher.presentation import PresentationCheck, PresentationChecks
@@ -172,9 +173,10 @@ class Kiosk:
             face_engine = self._load(config.face.engine) if camera is not None else None
             finger_engine = self._load(config.finger.engine) if sensor is not None else None
             gallery = Gallery(face_engine=face_engine, finger_engine=finger_engine)
-            face = face_step(config, face_engine, gallery, camera) if camera is not None else None
-            finger = finger_step(config, finger_engine, gallery, sensor) if sensor is not None else None
-            checkin = CheckIn(face, finger, roster, journal, screen, clock)
+            thresholds = SiteThresholds(face_engine, finger_engine)
+            face = face_step(config, face_engine, gallery, camera, thresholds) if camera is not None else None
+            finger = finger_step(config, finger_engine, gallery, sensor, thresholds) if sensor is not None else None
+            checkin = CheckIn(face, finger, roster, journal, screen, clock, thresholds)
             reporter = Reporter(
                 journal,
                 CenterClient(config.center, clock, keys.signing, pairing.kiosk_id),
@@ -265,7 +267,9 @@ class Kiosk:
             return asked.result()
 
 
-def face_step(config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader) -> FaceStep:
+def face_step(
+    config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader, thresholds: SiteThresholds
+) -> FaceStep:
     """The face's part of the line, with this configuration's times."""
     return FaceStep(
         engine=engine,
@@ -275,6 +279,7 @@ def face_step(config: KioskConfig, engine: Any, gallery: Gallery, camera: Camera
         timing=config.visit,
         make_check=_drawn(PresentationChecks(mirrored=config.camera.mirrored)),
         simulated=lambda: camera.info().simulated,
+        thresholds=thresholds,
     )
 
 
@@ -282,7 +287,9 @@ def _drawn(checks: PresentationChecks) -> Callable[[int, bool], PresentationChec
     return lambda strikes, gentle: checks.draw(strikes=strikes, gentle=gentle)
 
 
-def finger_step(config: KioskConfig, engine: Any, gallery: Gallery, sensor: SensorWorker) -> FingerStep:
+def finger_step(
+    config: KioskConfig, engine: Any, gallery: Gallery, sensor: SensorWorker, thresholds: SiteThresholds
+) -> FingerStep:
     """The finger's part of the line, with this configuration's times."""
     return FingerStep(
         engine=engine,
@@ -292,6 +299,7 @@ def finger_step(config: KioskConfig, engine: Any, gallery: Gallery, sensor: Sens
         finger=config.finger,
         how=config.sensor,
         timing=config.visit,
+        thresholds=thresholds,
     )
 
 

@@ -22,7 +22,7 @@ that is broken off after a try is recorded too. ``already_present`` knows this k
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -33,7 +33,8 @@ from kiosk.finger_step import FingerStep
 from kiosk.journal import Journal
 from kiosk.roster import RosterStore, SitePerson
 from kiosk.screen import HelpAsked, Screen
-from kiosk.verdict import Finding, Found, Settled, settle_both, settle_face, settle_left
+from kiosk.thresholds import SiteThresholds
+from kiosk.verdict import NUMBER_FIRST, Finding, Found, Settled, settle_both, settle_face, settle_left
 from kiosk.visit import BrokenOff, Visit
 from models.attendance import (
     FIRST_HASH,
@@ -94,12 +95,13 @@ class CheckIn:
     journal: Journal
     screen: Screen
     clock: Clock
+    thresholds: SiteThresholds = field(default_factory=SiteThresholds)
     unrecognised: CheckInResult | None = None  # the last visit, if it ended in a staff member's hands
 
     def warm_up(self) -> None:
         """Load what the first visit would otherwise wait for."""
         if self.face is not None and self.roster.current.policy.challenge_required:
-            self.face.make_check()
+            self.face.make_check(0, False)
 
     def run(self, visit: Visit) -> CheckInResult | None:
         """The whole visit; None if the person left before anything was tried. Raises ShuttingDown, and BrokenOff when
@@ -118,7 +120,8 @@ class CheckIn:
 
     def _left(self, visit: Visit) -> CheckInResult | None:
         """Record a visit that was broken off after a try: nobody tries for ever without a trace."""
-        settled = settle_left(visit.roster.policy, visit.face, visit.finger, claimed=visit.claimed_id)
+        policy = visit.roster.policy_for(visit.claimed_id)
+        settled = settle_left(policy, visit.face, visit.finger, claimed=visit.claimed_id)
         return None if settled is None else self._store(visit, settled, visit.evidence)
 
     def end(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...] = ()) -> CheckInResult:
@@ -139,11 +142,14 @@ class CheckIn:
             return None, ()  # nobody was compared: the first try already found nobody there
         suspect = person or visit.roster.person(face.identification.person_id if face.identification else None)
         possible = self._finger_possible(suspect) and visit.tries_left > 0
-        settled = settle_face(visit.roster.policy, face, claimed=visit.claimed_id, finger_possible=possible)
+        policy = visit.roster.policy_for(suspect.person_id if suspect else None)
+        settled = settle_face(policy, face, claimed=visit.claimed_id, finger_possible=possible)
         if settled is not None or self.finger is None:
             return settled, face.evidence
         finger = self.finger.run(visit, suspect, tries=visit.tries_left)
-        settled = settle_both(visit.roster.policy, face, finger, claimed=visit.claimed_id)
+        if suspect is None and finger.identification is not None:
+            policy = visit.roster.policy_for(finger.identification.person_id)
+        settled = settle_both(policy, face, finger, claimed=visit.claimed_id)
         return settled, face.evidence + finger.evidence
 
     def _look(self, visit: Visit) -> Found:
@@ -257,6 +263,9 @@ class CheckIn:
             return
         if result.note == "help_asked":
             self.screen.show(PanelStep.HELP, hint=PanelHint.HELP_ON_THE_WAY, tries_left=visit.tries_left)
+            return
+        if result.note == NUMBER_FIRST:
+            self.screen.show(PanelStep.CLAIM, tries_left=visit.tries_left)
             return
         person = visit.roster.person(result.person_id)
         named = result.outcome in _RECOGNISED or result.outcome is CheckInOutcome.WITNESSED

@@ -11,21 +11,20 @@ in which the turn was completed. A photograph shown before or after somebody's o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hardware.ports import Frame
 from kiosk.config import FaceConfig, VisitConfig
 from kiosk.looking import Head, Look, look
 from kiosk.roster import SitePerson
+from kiosk.thresholds import SiteThresholds, basis_of
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.decision import (
     Identification,
     decide,
     decide_verification,
-    identification_threshold,
-    verification_threshold,
 )
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
@@ -88,6 +87,7 @@ class FaceStep:
     make_check: Callable[[int, bool], PresentationCheck]  # strikes, and whether the person moves little
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
+    thresholds: SiteThresholds = field(default_factory=SiteThresholds)
 
     def knows(self, person: SitePerson) -> bool:
         """Whether this engine has anything of a person to compare with; references of another engine are nothing."""
@@ -256,15 +256,15 @@ class FaceStep:
         return self.engine.extract(seen.frame.pixels, seen.face)
 
     def _answer(self, visit: Visit, templates: list[Template], qualities: list[float]) -> Identification:
-        policy = visit.roster.policy
-        if visit.claimed is None:
-            people = len(self.gallery.people(Modality.FACE))
-            point = identification_threshold(self.engine.format, policy.wanted_fpir, people)
-            return decide(self.gallery.identify_face(templates, qualities), point)
-        # One claimed person is compared as strictly as each person of a full search is.
-        wanted_fmr = policy.wanted_fpir / max(1, policy.identify_up_to)
-        point = verification_threshold(self.engine.format, wanted_fmr)
-        return decide_verification(self.gallery.verify_face(visit.claimed.person_id, templates, qualities), point)
+        people, claimed = len(self.gallery.people(Modality.FACE)), visit.claimed
+        point = self.thresholds.point(
+            Modality.FACE, self.engine.format, visit.roster.policy, people=people, claimed=claimed is not None
+        )
+        weighing = self.thresholds.weighing(Modality.FACE, self.engine.format)
+        if claimed is None:
+            return decide(self.gallery.identify_face(templates, qualities), point, weighing=weighing)
+        candidate = self.gallery.verify_face(claimed.person_id, templates, qualities)
+        return decide_verification(candidate, point, weighing=weighing)
 
     def _evidence(
         self, visit: Visit, seen: Look, answer: Identification | None, presentation: tuple[PresentationEvidence, ...]
@@ -280,6 +280,7 @@ class FaceStep:
             operation="identify" if visit.claimed is None else "verify",
             presentation=presentation,
             simulated=self.simulated(),
+            basis=basis_of(answer) if answer else None,
         )
 
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from hardware.ports import DeviceInfo, FingerSensor
 from kiosk.config import FingerConfig, SensorConfig, VisitConfig
 from kiosk.devices import Answer, wait_for
 from kiosk.roster import SitePerson
+from kiosk.thresholds import SiteThresholds, basis_of
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.decision import (
     Identification,
+    Weighing,
     decide,
     decide_verification,
-    identification_threshold,
-    verification_threshold,
+    second_factor_point,
 )
 from matcher.engines import on_chip
 from matcher.gallery import Gallery
@@ -37,6 +38,7 @@ from web.panel.facade import FINGER_CODES, PanelHint, PanelStep
 _CAPTURE_SLICE_S = 0.4  # the sensor is asked in slices, so that a tap on the screen is heard
 _LIFT_TIMEOUT_S = 4.0
 ON_SENSOR = "sensor"  # what an on-chip operating point was derived from: the vendor's scale
+SENSOR_SCALE = "sensor"  # in the evidence: the score is the vendor's own
 SENSOR_DPI = 500
 
 
@@ -54,6 +56,7 @@ class _Compared:
     engine: str
     template_format: str
     quality: float | None
+    on_sensor: bool = False
 
 
 @dataclass(slots=True)
@@ -67,6 +70,7 @@ class FingerStep:
     finger: FingerConfig
     how: SensorConfig
     timing: VisitConfig
+    thresholds: SiteThresholds = field(default_factory=SiteThresholds)
 
     def knows(self, person: SitePerson) -> bool:
         """Whether there is anything of a person to compare with, the way this kiosk compares."""
@@ -150,7 +154,7 @@ class FingerStep:
 
         point = OperatingPoint(on_chip.FORMAT, float(self.finger.sensor_threshold), None, None, ON_SENSOR)
         answer = decide_verification(self._ask(visit, job), point)
-        return _Compared(answer, f"{self.info().driver}-on-sensor", str(on_chip.FORMAT), None)
+        return _Compared(answer, f"{self.info().driver}-on-sensor", str(on_chip.FORMAT), None, on_sensor=True)
 
     def _from_picture(self, visit: Visit, person: SitePerson | None) -> _Compared:
         """Fetch the picture, extract, compare. Raises CaptureRetry for a picture that is not good enough."""
@@ -162,21 +166,32 @@ class FingerStep:
             raise CaptureRetry(RetryReason(quality.hints[0]))
         with visit.timed("finger_compare"):
             if person is None:
-                answer = decide(self.gallery.identify_finger(template), self._point(visit, claimed=False))
+                answer = decide(
+                    self.gallery.identify_finger(template), self._point(visit, None), weighing=self._weighing()
+                )
             else:
                 candidate = self.gallery.verify_finger(person.person_id, template)
-                answer = decide_verification(candidate, self._point(visit, claimed=True))
+                answer = decide_verification(candidate, self._point(visit, person), weighing=self._weighing())
         return _Compared(answer, self.engine.name, str(self.engine.format), quality.value)
 
-    def _point(self, visit: Visit, *, claimed: bool) -> OperatingPoint:
-        """The operating point; a threshold from the configuration goes before the engine's own."""
-        policy = visit.roster.policy
+    def _point(self, visit: Visit, person: SitePerson | None) -> OperatingPoint:
+        """The operating point; a threshold from the configuration goes before the engine's own.
+
+        After a face that matched ``person`` the finger need only bring what the face lacks.
+        """
         if self.finger.threshold is not None:
             return OperatingPoint(self.engine.format, self.finger.threshold, None, None, "configuration")
-        if claimed:
-            return verification_threshold(self.engine.format, policy.wanted_fpir / max(1, policy.identify_up_to))
         people = len(self.gallery.people(Modality.FINGER))
-        return identification_threshold(self.engine.format, policy.wanted_fpir, people)
+        alone = self.thresholds.point(
+            Modality.FINGER, self.engine.format, visit.roster.policy, people=people, claimed=person is not None
+        )
+        face = visit.face.identification
+        if person is None or face is None or face.person_id != person.person_id:
+            return alone
+        return second_factor_point(alone, self._weighing(), face)
+
+    def _weighing(self) -> Weighing | None:
+        return self.thresholds.weighing(Modality.FINGER, self.engine.format)
 
     def _found(self, compared: _Compared, person: SitePerson | None) -> Found:
         answer = compared.answer
@@ -190,6 +205,7 @@ class FingerStep:
             quality=compared.quality,
             operation="identify" if person is None else "verify",
             simulated=self.info().simulated,
+            basis=replace(basis_of(answer), scale=SENSOR_SCALE) if compared.on_sensor else basis_of(answer),
         )
         return Found(Finding.COMPARED, answer, (evidence,))
 

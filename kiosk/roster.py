@@ -20,6 +20,7 @@ from sqlalchemy import Engine, delete, select
 from enrollment.vault import SealedReference, Vault, WrappedKey
 from models.biometrics import Modality, Reference
 from models.errors import InputError, SignatureInvalid, VaultError, WireError
+from models.people import SupervisionLevel
 from models.store.engine import forget_deleted, reading, writing
 from models.store.kiosk import GalleryRow
 from models.supervision import SitePolicy
@@ -45,6 +46,7 @@ class SitePerson:
     references: tuple[Reference, ...]
     sensor_references: tuple[Reference, ...]
     revoked: int
+    level: SupervisionLevel | None = None  # None from a center that did not say it yet
 
     def __repr__(self) -> str:
         return f"SitePerson({self.person_id})"
@@ -80,6 +82,11 @@ class Roster:
     def person(self, person_id: str | None) -> SitePerson | None:
         """The person with this id."""
         return self.people.get(person_id) if person_id is not None else None
+
+    def policy_for(self, person_id: str | None) -> SitePolicy:
+        """What is demanded of this person; of somebody unknown, what the site demands of everybody."""
+        person = self.person(person_id)
+        return self.policy if person is None else self.policy.for_level(person.level)
 
     def by_number(self, number: str) -> SitePerson | None:
         """The person with this number."""
@@ -137,6 +144,7 @@ def _person(entry: Mapping[str, Any], vault: Vault) -> tuple[SitePerson, int]:
             references=tuple(opened["image"]),
             sensor_references=tuple(opened["sensor"]),
             revoked=sum(item.revoked_at is not None for item in sealed),
+            level=None if entry.get("level") is None else SupervisionLevel(entry["level"]),
         ),
         failed,
     )

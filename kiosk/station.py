@@ -70,6 +70,7 @@ class Station(threading.Thread):
         self._screen = screen
         self._clock = clock
         self._on_event = on_event
+        self._thresholds = checkin.thresholds
         self._stopping = threading.Event()
         self._messages: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._seen = -1
@@ -156,11 +157,16 @@ class Station(threading.Thread):
         """The newest roster; the gallery is rebuilt here, in the thread that owns the engines."""
         roster = self._roster.current
         if roster is not self._in_gallery:
+            references = roster.references()
             try:
-                self._gallery.replace(roster.references())
+                self._gallery.replace(references)
             except TemplateError:
-                self._gallery.replace(self._readable(roster))
+                references = self._readable(roster)
+                self._gallery.replace(references)
             self._in_gallery = roster
+            self._thresholds.renew(
+                references, now=self._clock.now(), seed=roster.version, wanted_fpir=roster.policy.wanted_fpir
+            )
         return roster
 
     def _readable(self, roster: Roster) -> list[Reference]:
@@ -179,6 +185,7 @@ class Station(threading.Thread):
         near = 0
         self._screen.show(PanelStep.IDLE, tries_left=self._roster.current.policy.max_tries)
         while not self._stopping.is_set():
+            self._fresh()
             request = self._heard(_IDLE_LOOK_S)
             if request is not None:
                 return request
@@ -200,7 +207,11 @@ class Station(threading.Thread):
         return roster.version > 0 and people <= roster.policy.identify_up_to
 
     def _heard(self, wait_s: float) -> Request | None:
-        """Answer messages of other threads, then whatever was tapped on the screen within ``wait_s``."""
+        """Answer messages of other threads, then whatever was tapped on the screen within ``wait_s``.
+
+        Called only while nobody is being checked in: what the site's thresholds still need is worked on meanwhile.
+        """
+        self._thresholds.work(self._clock.seconds)
         while True:
             try:
                 act, answer = self._messages.get_nowait()

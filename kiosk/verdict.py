@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from matcher.decision import Identification
-from matcher.fusion import Verdict, finger_wanted, fuse
+from matcher.fusion import Verdict, finger_suffices, finger_wanted, fuse, may_add_up
 from models.attendance import CheckInOutcome, Evidence, Method
-from models.supervision import SecondFactor, SitePolicy
+from models.supervision import SitePolicy
 
 
 class Finding(StrEnum):
@@ -51,6 +51,8 @@ class Settled:
     note: str | None = None
 
 
+NUMBER_FIRST = "number_first"  # a face that is known, of somebody whose number goes first
+
 _WITHOUT_FACE = {
     Finding.NOT_ACQUIRED: (CheckInOutcome.FAILURE_TO_ACQUIRE, "face_not_acquired"),
     Finding.ABSENT: (CheckInOutcome.FAILURE_TO_ACQUIRE, "face_not_acquired"),
@@ -64,16 +66,16 @@ _OUTCOMES = {
     Verdict.NOT_IDENTIFIED: CheckInOutcome.NOT_IDENTIFIED,
     Verdict.NOT_VERIFIED: CheckInOutcome.NOT_VERIFIED,
     Verdict.CONFLICT: CheckInOutcome.REFERRED_TO_STAFF,
+    Verdict.SECOND_FACTOR_MISSING: CheckInOutcome.REFERRED_TO_STAFF,
 }
-
-
-def finger_suffices(policy: SitePolicy) -> bool:
-    """Whether a finger without a face can be accepted at this site."""
-    return policy.finger_alone and policy.second_factor is not SecondFactor.ALWAYS
+_NOTES = {Verdict.CONFLICT: "modalities_conflict", Verdict.SECOND_FACTOR_MISSING: "look_alike"}
 
 
 def settle_face(policy: SitePolicy, face: Found, *, claimed: str | None, finger_possible: bool) -> Settled | None:
-    """How the visit ends after the face; None if a finger is wanted now."""
+    """How the visit ends after the face; None if a finger is wanted now.
+
+    ``policy`` is that of the person the face is taken for, by that person's level of supervision.
+    """
     if face.finding is Finding.ATTACK:
         return Settled(CheckInOutcome.ATTACK_SUSPECTED, claimed, note="presentation_failed")
     instead = finger_possible and finger_suffices(policy)
@@ -82,18 +84,34 @@ def settle_face(policy: SitePolicy, face: Found, *, claimed: str | None, finger_
             return None
         outcome, note = _WITHOUT_FACE[face.finding]
         return Settled(outcome, claimed, note=note)
-    wanted = finger_wanted(policy, face.identification) if face.matched else claimed is not None and instead
+    return _after_comparing(policy, face.identification, claimed=claimed, finger_possible=finger_possible)
+
+
+def _after_comparing(
+    policy: SitePolicy, face: Identification, *, claimed: str | None, finger_possible: bool
+) -> Settled | None:
+    if face.matched and claimed is None and policy.claim_first:
+        return Settled(CheckInOutcome.NOT_IDENTIFIED, None, Method.FACE, note=NUMBER_FIRST)
+    if face.matched:
+        wanted = finger_wanted(policy, face)
+    else:
+        wanted = claimed is not None and finger_possible and (finger_suffices(policy) or may_add_up(face))
     if wanted and finger_possible:
         return None
     if wanted:
-        method = fuse(policy, face=face.identification, claimed=claimed, finger_available=False).method
-        return Settled(CheckInOutcome.REFERRED_TO_STAFF, face.identification.person_id, method, "second_factor_missing")
-    return _fused(policy, face.identification, None, claimed)
+        method = fuse(policy, face=face, claimed=claimed, finger_available=False).method
+        return Settled(CheckInOutcome.REFERRED_TO_STAFF, face.person_id, method, "second_factor_missing")
+    return _fused(policy, face, None, claimed)
 
 
 def settle_both(policy: SitePolicy, face: Found, finger: Found, *, claimed: str | None) -> Settled:
     """How the visit ends after face (as far as it went) and finger."""
     if finger.identification is not None:
+        alone = finger.matched and face.identification is None
+        if alone and not finger_suffices(policy):  # a level that demands both, and no face could be compared
+            method = fuse(policy, finger=finger.identification, claimed=claimed).method
+            missing = "second_factor_missing"
+            return Settled(CheckInOutcome.REFERRED_TO_STAFF, finger.identification.person_id, method, missing)
         return _fused(policy, face.identification, finger.identification, claimed)
     person = face.identification.person_id if face.identification is not None else None
     if face.identification is not None and not face.matched and finger.finding is not Finding.BROKEN:
@@ -122,5 +140,4 @@ def _fused(
     policy: SitePolicy, face: Identification | None, finger: Identification | None, claimed: str | None
 ) -> Settled:
     fused = fuse(policy, face=face, finger=finger, claimed=claimed, finger_available=False)
-    note = "modalities_conflict" if fused.verdict is Verdict.CONFLICT else None
-    return Settled(_OUTCOMES[fused.verdict], fused.person_id, fused.method, note)
+    return Settled(_OUTCOMES[fused.verdict], fused.person_id, fused.method, _NOTES.get(fused.verdict))

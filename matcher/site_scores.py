@@ -16,13 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from matcher.background import Background, background
+from matcher.cohort import NOBODY, Cohort, pair_scores, person_means
 from matcher.engines.vectors import unit_rows
+from matcher.enrolled_faces import COHORT_PEOPLE
 from matcher.ports import FaceEngine, FingerEngine
 from models.biometrics import Float32Array, Modality, Reference
 
 APART = timedelta(hours=1)  # two visits, not two pictures of one sitting
 FINGER_COMPARISONS = 4000  # about four seconds' work in all; beyond, pairs of people are drawn
-_BLOCK = 256  # people whose references are compared at once with everybody
+_BLOCK = 64  # people whose references are compared at once with everybody
 _SLICE = 20  # comparisons of fingers between two pauses
 
 Indices = np.ndarray[Any, np.dtype[np.int64]]
@@ -59,16 +62,14 @@ def face_scores(
     references: Sequence[Reference], engine: FaceEngine, random: np.random.Generator
 ) -> Generator[None, None, SiteScores]:
     """Every pair of people and every reference captured apart; pauses (``yield``) between blocks of people."""
-    rows = engine.vectors([item.template for item in references])
     people, owner = np.unique([item.person_id for item in references], return_inverse=True)
-    starts = np.searchsorted(owner, np.arange(len(people) + 1))
-    sums = np.add.reduceat(rows, starts[:-1], axis=0)
-    middles = unit_rows(sums)
+    faces = _Faces(engine.vectors([item.template for item in references]), owner, background(engine.format))
+    starts = faces.starts
     highest = np.empty((len(people), len(people)), np.float32)  # [probe's person, person compared with]
     drawn = np.empty_like(highest)
     for begin in range(0, len(people), _BLOCK):
         end = min(begin + _BLOCK, len(people))
-        scores = rows[starts[begin] : starts[end]] @ middles.T
+        scores = faces.compared(np.arange(starts[begin], starts[end]))
         offsets = starts[begin:end] - starts[begin]
         highest[begin:end] = np.maximum.reduceat(scores, offsets, axis=0)
         widths = starts[begin + 1 : end + 1] - starts[begin:end]
@@ -83,26 +84,58 @@ def face_scores(
         second,
         np.where(swapped, drawn[second, first], drawn[first, second]),
         np.maximum(highest[first, second], highest[second, first]),
-        *_face_genuine(rows, owner, _captured(references)),
+        *faces.genuine(_captured(references)),
         len(first),
     )
 
 
-def _face_genuine(rows: Float32Array, owner: Indices, captured: Float32Array) -> tuple[Float32Array, Indices]:
-    """Each reference against the middle of its person's references that were captured apart from it."""
-    scores, whose = [], []
-    starts = np.searchsorted(owner, np.arange(int(owner.max(initial=-1)) + 2))
-    for person, (begin, end) in enumerate(pairwise(starts.tolist())):
-        apart = _apart(captured[begin:end])
-        if not apart.any():
-            continue
-        own = rows[begin:end]
-        others = unit_rows(apart.astype(np.float32) @ own)
-        scored = apart.any(axis=1)
-        scores.append((own * others).sum(axis=1)[scored])
-        whose += [person] * int(scored.sum())
-    joined = np.concatenate(scores) if scores else np.empty(0, np.float32)
-    return joined.astype(np.float32), np.array(whose, np.int64)
+class _Faces:
+    """Face references as a gallery compares them: with a person's middle, told in spreads where there is a background.
+
+    Whoever is compared is left out of the cohort on both sides: the probe's own identity is known here.
+    """
+
+    def __init__(self, rows: Float32Array, owner: Indices, known: Background | None) -> None:
+        count = int(owner.max(initial=-1)) + 1
+        self.rows, self.owner = rows, owner
+        self.starts = np.searchsorted(owner, np.arange(count + 1))
+        means = person_means(rows, owner, count)
+        self.middles = unit_rows(means)
+        self.cohort: Cohort | None = None
+        if known is not None and count:
+            chosen = np.unique(np.linspace(0, count - 1, min(count, COHORT_PEOPLE)).round().astype(np.int64))
+            self.place = np.full(count, NOBODY, np.int64)
+            self.place[chosen] = np.arange(len(chosen))
+            self.cohort = Cohort(means[chosen], background=known)
+            self.references = self.cohort.against(self.middles)
+
+    def compared(self, at: Indices) -> Float32Array:
+        """The scores (N, P) of the rows ``at`` (N,) with every person; of a row's own person they mean nothing."""
+        similarity = np.asarray(self.rows[at] @ self.middles.T, np.float32)
+        if self.cohort is None:
+            return similarity
+        everybody = np.arange(len(self.middles))[None, :]
+        return pair_scores(
+            self.cohort.against(self.rows[at]),
+            self.references,
+            similarity,
+            at=(np.arange(len(at))[:, None], everybody),
+            owner=(self.place[self.owner[at]][:, None], self.place[everybody]),
+        )
+
+    def genuine(self, captured: Any) -> tuple[Float32Array, Indices]:
+        """Each row (its score, its person) against the middle of its person's rows that were captured apart from it."""
+        others = np.zeros_like(self.rows)
+        for begin, end in pairwise(self.starts.tolist()):
+            others[begin:end] = _apart(captured[begin:end]).astype(np.float32) @ self.rows[begin:end]
+        at = np.flatnonzero(np.abs(others).sum(axis=1) > 0)
+        middles = unit_rows(others[at])
+        similarity = np.asarray((self.rows[at] * middles).sum(axis=1), np.float32)
+        if self.cohort is None or not len(at):
+            return similarity, self.owner[at]
+        each, own = np.arange(len(at)), self.place[self.owner[at]]
+        probes, references = self.cohort.against(self.rows[at]), self.cohort.against(middles)
+        return pair_scores(probes, references, similarity, at=(each, each), owner=(own, own)), self.owner[at]
 
 
 def finger_scores(

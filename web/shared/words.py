@@ -133,12 +133,21 @@ NOTES = {
     "sensor_failed": _("The finger reader did not work"),
     "second_factor_missing": _("A finger was wanted and could not be compared"),
     "modalities_conflict": _("Face and finger named different records"),
+    "look_alike": _("Resembles another person here; a second factor was wanted"),
+    "number_first": _("The number goes first for this person"),
     "broken_off": _("Broken off after an attempt"),
     "journal_damaged": _("The kiosk's journal is damaged"),
     "store_full": _("The kiosk's disk is full"),
     "store_failed": _("The kiosk could not store anything"),
     "store_locked": _("The kiosk's store was in use"),
     "store_damaged": _("The kiosk's store is damaged"),
+}
+
+SUFFICES = {
+    "": _("As above"),
+    "either": _("Face or finger; both in doubt"),
+    "both": _("Always face and finger"),
+    "claim_first": _("Number first, then as above"),
 }
 
 SECOND_FACTORS = {"never": _("Never"), "doubt": _("In doubt"), "always": _("Always")}

@@ -10,6 +10,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from models.errors import InputError
+from models.people import SupervisionLevel
 from models.store.center import SiteRow
 from models.supervision import SecondFactor, SitePolicy
 from web.center.access import Act, demand_at
@@ -92,6 +93,7 @@ def _fields(row: SiteRow) -> dict[str, Any]:
         "identify_up_to": policy.identify_up_to,
         "wanted_fpir_percent": f"{policy.wanted_fpir * 100:g}",
         "max_tries": policy.max_tries,
+        **{f"level_{level.value}": suffices.value for level, suffices in policy.levels},
     }
 
 
@@ -115,6 +117,9 @@ def _policy(form: Mapping[str, str]) -> SitePolicy:
             "identify_up_to": numbers[0],
             "max_tries": numbers[1],
             "wanted_fpir": wanted_fpir,
+            "levels": {
+                level.value: chosen for level in SupervisionLevel if (chosen := form.get(f"level_{level.value}"))
+            },
         }
     )
 
@@ -131,5 +136,6 @@ def _form(row: SiteRow, values: dict[str, Any], flaw: str | None) -> str:
         site=row,
         values=values,
         factors=[factor.value for factor in SecondFactor],
+        levels=[level.value for level in SupervisionLevel],
         flaw=flaw,
     )
