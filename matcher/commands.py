@@ -85,7 +85,7 @@ evaluate.add_command(scale_command)
 
 @evaluate.command("face")
 @click.argument("folder", type=_FOLDER)
-@click.option("--engine", default="sface", show_default=True, help="sface, dlib, or a site's own.")
+@click.option("--engine", default="sface", show_default=True, help="sface, dlib, onnx:FILE, or a site's own.")
 @click.option("--json", "json_file", type=_FOLDER, help="Write the rates here as JSON.")
 @click.option("--draws", default=10, show_default=True, type=click.IntRange(1, 1000), help="Random galleries.")
 @click.option("--seed", default=1, show_default=True, help="Of the draws.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +39,7 @@ class ScoreScale:
 # more alike the same score comes up to three times as often (docs/accuracy/faces.md).
 # Fingers: FVC2002 and FVC2004 DB1_B and DB3_B cropped to a kiosk's sensor, 11,520 impostor pairs; the last two steps
 # are extrapolated, and the floor lies above every impostor seen (engines.minutiae).
-SCALES: Mapping[str, ScoreScale] = {
+SCALES: dict[str, ScoreScale] = {
     "sface": ScoreScale(
         4.5, ((1e-3, 4.0), (1e-4, 4.75), (1e-5, 5.5), (1e-6, 6.1)), near=0.6, apart=1.0, normalised=True
     ),
@@ -50,10 +49,12 @@ SCALES: Mapping[str, ScoreScale] = {
 
 # Where two templates are compared with nobody else at hand: the engine's own cosine, LFW's 1.4 million impostor pairs,
 # moved up because on people who look more alike the same cosine is reached tens of times as often.
-SIMILARITIES: Mapping[str, ScoreScale] = {
+SIMILARITIES: dict[str, ScoreScale] = {
     "sface": ScoreScale(0.50, ((1e-3, 0.46), (1e-4, 0.50), (1e-5, 0.56), (1e-6, 0.62)), near=0.06, apart=0.08),
     "dlib": SCALES["dlib"],
 }
+
+_SHIPPED = frozenset(SCALES)
 
 
 def score_scale(format: TemplateFormat) -> ScoreScale:
@@ -62,6 +63,17 @@ def score_scale(format: TemplateFormat) -> ScoreScale:
         return SCALES[format.name]
     except KeyError as error:
         raise ConfigurationError(f"No threshold is known for templates of {format}; calibrate it first.") from error
+
+
+def declare_scale(format: TemplateFormat, scale: ScoreScale) -> None:
+    """Take in how the scores of a site's own engine lie, as its licensee measured them. Never replaces a shipped one.
+
+    Raises ConfigurationError for the name of an engine that is shipped.
+    """
+    if format.name in _SHIPPED:
+        raise ConfigurationError(f"How {format.name} scores lie is known; it cannot be declared.")
+    for scales in (SCALES, SIMILARITIES):
+        scales[format.name] = scale
 
 
 def similarity_threshold(format: TemplateFormat, fmr: float) -> float:
