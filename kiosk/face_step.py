@@ -84,7 +84,7 @@ class FaceStep:
     frames: FrameSource
     face: FaceConfig
     timing: VisitConfig
-    make_check: Callable[[int, bool], PresentationCheck]  # strikes, and whether the person moves little
+    make_check: Callable[[int, bool], PresentationCheck]  # tries that went wrong; whether the person moves little
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
     thresholds: SiteThresholds = field(default_factory=SiteThresholds)
@@ -126,9 +126,11 @@ class FaceStep:
         if not visit.roster.policy.challenge_required:
             head.follow(first)
             return self._compared(visit, head, None)
-        check = self.make_check(0, False)
+        check = self.make_check(visit.strikes, visit.moves_little)
         if not self._challenged(visit, head, check):
             return Found(Finding.ABSENT)
+        visit.strikes += check.disobeyed()
+        visit.moves_little = not check.disobeyed()
         if check.verdict() is WitnessVerdict.PASSED:
             return self._compared(visit, head, check)
         failed = check.verdict() is WitnessVerdict.FAILED

@@ -40,7 +40,8 @@ class ShuttingDown(Exception):  # noqa: N818 - the station's wish, not an error
 class Visit:
     """The state of one visit. ``roster`` is the version that the visit began with.
 
-    ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is broken off.
+    ``strikes``: tries in which the head did something else than it was asked; ``moves_little``: the last try came to
+    nothing without that. ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is broken off.
     """
 
     roster: Roster
@@ -51,6 +52,8 @@ class Visit:
     stopping: Callable[[], bool] = lambda: False
     timings_ms: dict[str, float] = field(default_factory=dict)
     first_good_ns: int | None = None
+    strikes: int = 0
+    moves_little: bool = False
     face: Found = field(default_factory=lambda: Found(Finding.SKIPPED))
     finger: Found = field(default_factory=lambda: Found(Finding.SKIPPED))
 

@@ -1,4 +1,4 @@
-"""One head from frame to frame: at rest first, then how its points moved. Owns the landmarks of a visit, judges nothing.
+"""One head from frame to frame: at rest first, then how its points moved. Owns a visit's landmarks, judges nothing.
 
 Several witnesses look at one track, so that the points of a frame are located once. A head that jumps, or is away for
 longer than ``gap_s``, begins a new epoch: what was seen before says nothing about what is seen now.
@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from matcher.parallax import Parallax, Points, asymmetry, center, eye_distance, mean_points, measure
+from matcher.parallax import Parallax, Points, asymmetry, center, eye_distance, mean_points, measure, turned_deg
 from matcher.ports import DetectedFace
 from models.biometrics import Float32Array, UInt8Array
 
@@ -27,6 +27,7 @@ class TrackLimits:
     step: float = 0.12  # a jump of the nose between two frames that no head makes
     speed: float = 2.2  # further eye distances per second that a quick head makes
     gap_s: float = 1.0
+    again_frames: int = 3
 
 
 class LocatesPoints(Protocol):
@@ -39,12 +40,18 @@ class LocatesPoints(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracked:
-    """One frame of the track. ``moved`` is against the head at rest, None as long as that is not known."""
+    """One frame of the track. ``moved`` is against the head at rest, None as long as that is not known.
+
+    ``turned_deg`` is what the parallax says of yaw and pitch; ``again`` the second detector's nose, the mean of the
+    last frames because one alone is noisy.
+    """
 
     t_s: float
     points: Points
-    moved: Parallax | None
     epoch: int
+    moved: Parallax | None = None
+    turned_deg: tuple[float, float] = (0.0, 0.0)
+    again: tuple[float, float] = (0.0, 0.0)
 
 
 class HeadTrack:
@@ -58,6 +65,7 @@ class HeadTrack:
         self._rest: list[Points] = []
         self._last: tuple[Points, float] | None = None
         self._before: tuple[tuple[float, float], float] | None = None  # the nose's parallax and when
+        self._again: list[tuple[float, float]] = []
         self._newest: Tracked | None = None
 
     def see(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> Tracked | None:
@@ -74,22 +82,25 @@ class HeadTrack:
         if not self._follows(seen, t_s):
             self._forget()
         self._last = (seen, t_s)
-        moved = None
         if self.reference is None:
             self._begin_rest(seen)
+            self._newest = Tracked(t_s, seen, self.epoch)
         else:
-            moved = measure(self.reference, seen)
-            if self._jumped(moved, t_s):
-                self._forget()
-                moved = None
-            else:
-                self._before = (moved.nose, t_s)
-        self._newest = Tracked(t_s, seen, moved, self.epoch)
+            self._newest = self._measured(seen, t_s, measure(self.reference, seen))
         return self._newest
+
+    def _measured(self, seen: Points, t_s: float, moved: Parallax) -> Tracked:
+        if self._jumped(moved, t_s):
+            self._forget()
+            return Tracked(t_s, seen, self.epoch)
+        self._before = (moved.nose, t_s)
+        self._again = [*self._again, moved.nose_again][-self.limits.again_frames :]
+        again = np.mean(self._again, axis=0)
+        return Tracked(t_s, seen, self.epoch, moved, turned_deg(moved), (float(again[0]), float(again[1])))
 
     def _forget(self) -> None:
         self.epoch += 1
-        self._rest = []
+        self._rest, self._again = [], []
         self.reference = self._last = self._before = None
 
     def _follows(self, seen: Points, t_s: float) -> bool:

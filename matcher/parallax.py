@@ -20,6 +20,12 @@ NOSE = (29, 30, 33)  # ridge, tip and base
 JAW = (1, 2, 3, 4, 12, 13, 14, 15)
 RIGHT_EYE, LEFT_EYE = slice(36, 42), slice(42, 48)
 NOSE_HEIGHT = 0.43  # of an adult's nose tip over the plane, in eye distances
+# What each point's parallax says of a turn: eye distances per degree, over the variance of one frame at rest. Measured
+# on photographs of 60 people bent over a simulated head; the second detector hardly sees a nod.
+_SAYS = {  # axis: (nose, nose of the second detector, jaw)
+    0: ((0.0080, 0.0078, -0.0095), (0.013, 0.036, 0.023)),
+    1: ((0.0075, 0.0030, -0.0075), (0.011, 0.032, 0.020)),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,12 +88,37 @@ def measure(reference: Points, current: Points) -> Parallax:
     )
 
 
+def turned_deg(moved: Parallax) -> tuple[float, float]:
+    """How far a head must have turned for this parallax, (yaw, pitch) in degrees; a plane hardly turns by this measure.
+
+    Yaw above 0 goes towards larger x, pitch above 0 downwards. The three parallaxes weigh as much as they say (least
+    squares), for small angles.
+    """
+    return _turned(moved, 0), _turned(moved, 1)
+
+
+def plane_deg(moved: Parallax) -> tuple[float, float]:
+    """How far the plane of eyes and mouth must have turned to grow so narrow, or so low, in degrees without a sign."""
+    narrowing = max(moved.narrowing, 1e-3)
+    return (
+        float(np.rad2deg(np.arccos(min(1.0, narrowing)))),
+        float(np.rad2deg(np.arccos(min(1.0, 1.0 / narrowing)))),
+    )
+
+
 def mean_points(several: list[Points]) -> Points:
     """The mean of pictures in which the face hardly moved, taken from the place where the last one saw it."""
     last = several[-1]
     moved = [(_shift(each.five, each, last), _shift(each.many, each, last)) for each in several]
     five, many = (np.stack([pair[part] for pair in moved]).mean(axis=0) for part in (0, 1))
     return Points(np.asarray(five, dtype=np.float32), np.asarray(many, dtype=np.float32))
+
+
+def _turned(moved: Parallax, axis: int) -> float:
+    slopes, noise = (np.array(row) for row in _SAYS[axis])
+    weights = slopes / np.square(noise)
+    seen = np.array([moved.nose[axis], moved.nose_again[axis], moved.jaw[axis]])
+    return float((weights * seen).sum() / (weights * slopes).sum())
 
 
 def _shift(points: Float32Array, seen: Points, wanted: Points) -> Float64Array:

@@ -81,6 +81,7 @@ class PresentationCheck:
                 witness.observe(pixels, face, t_s)
             except Exception as error:  # whatever a plug-in raises must not let anybody through, nor stop the kiosk
                 self._break(witness, error)
+        self._go_on()
 
     def evidence(self) -> tuple[PresentationEvidence, ...]:
         """Each witness's verdict so far."""
@@ -114,6 +115,15 @@ class PresentationCheck:
         """Whether the head went where it was never asked to go, or faster than anybody can."""
         obedience = self._obedience()
         return obedience is not None and obedience.disobeyed
+
+    def _go_on(self) -> None:
+        """Ask for more where the answers were enough, but a required witness has not seen enough of them."""
+        verdicts = {item.witness: item.verdict for item in self.evidence() if item.witness in self.required}
+        obedience = self._obedience()
+        if obedience is None or verdicts.get(obedience.name) is not WitnessVerdict.PASSED:
+            return
+        if WitnessVerdict.UNDECIDED in verdicts.values():
+            obedience.go_on()
 
     def _obedience(self) -> Obedience | None:
         return next((item for item in self.witnesses if isinstance(item, Obedience)), None)

@@ -1,8 +1,9 @@
 """The witness ``solid_head``: a head moves as a solid, a photograph as a plane. Owns the verdict on the geometry.
 
 Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in enough frames and in at least
-two directions. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane. Anything
-else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and identity.
+two directions. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane.
+Anything else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and
+who it is.
 
 Limits were set on photographs of people in many poses (solid), printed photographs moved by hand (plane) and people at
 a webcam (rest).
@@ -12,10 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from matcher.head_track import HeadTrack, Tracked
-from matcher.parallax import NOSE_HEIGHT, Parallax
+from matcher.parallax import Parallax, plane_deg
 from matcher.ports import DetectedFace
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import UInt8Array
@@ -23,18 +22,22 @@ from models.biometrics import UInt8Array
 
 @dataclass(frozen=True, slots=True)
 class SolidLimits:
-    """Lengths in eye distances; the first of each pair is sideways, the second up and down."""
+    """Angles in degrees as the parallax tells them, lengths in eye distances; pairs are sideways, up and down."""
 
-    nose: tuple[float, float] = (0.10, 0.075)
-    agreement: float = 0.6  # as much of it the other detector must see; 19 of 20 real turned heads reach it
-    jaw: tuple[float, float] = (0.05, 0.03)  # falls back at least so far
+    turned_deg: tuple[float, float] = (8.0, 7.0)
+    nose: tuple[float, float] = (0.045, 0.040)  # the nose ran ahead
+    jaw: tuple[float, float] = (0.030, 0.025)  # and the jaw fell back
+    again: tuple[float, float] = (0.020, -0.015)  # as the second detector sees the nose
     misfit: float = 0.09
     frames: int = 2  # in a row
-    directions: int = 2
-    narrow: float = 0.88  # a plane turned by 28 degrees
-    solid_share: float = 0.6  # of the parallax that a head as narrow as this shows; 24 of 25 real turned heads do
-    plane_share: float = 0.35  # of the parallax that a head turned so far would show
+    ways: int = 2  # of which one at least is sideways
+    solid_share: float = 0.55  # of the angle that the plane of the face shows
+    plane_deg: tuple[float, float] = (27.0, 33.0)  # so far the plane must have turned to be called one
+    plane_share: float = 0.35  # of that angle, as much parallax at most
     plane_frames: int = 5
+
+
+Way = tuple[int, int]  # axis (0 sideways, 1 up and down) and sign, in the picture
 
 
 class SolidHead:
@@ -49,9 +52,9 @@ class SolidHead:
         self._forget()
 
     def _forget(self) -> None:
-        self._directions: set[tuple[int, int]] = set()
-        self._row = self._flat = self._solid = 0
-        self._last: tuple[int, int] | None = None
+        self._rows: dict[Way, int] = {}
+        self._ways: set[Way] = set()
+        self._flat = self._flattest = self._solid = 0
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """See one frame."""
@@ -66,54 +69,47 @@ class SolidHead:
             self._forget()
         if tracked.moved is None or self._failed:
             return
-        self._flat = self._flat + 1 if self._as_plane(tracked.moved) else 0
+        self._flat = self._flat + 1 if self._as_plane(tracked.moved, tracked.turned_deg) else 0
+        self._flattest = max(self._flat, self._flattest)
         self._failed = self._flat >= self._limits.plane_frames
-        direction = self._as_solid(tracked.moved)
-        self._row = self._row + 1 if direction is not None and direction == self._last else int(direction is not None)
-        self._last = direction
-        self._solid += direction is not None
-        if direction is not None and self._row >= self._limits.frames:
-            self._directions.add(direction)
+        solid = [way for axis in (0, 1) if (way := self._as_solid(tracked, tracked.moved, axis)) is not None]
+        self._solid += bool(solid)
+        self._rows = {way: self._rows.get(way, 0) + 1 for way in solid}
+        self._ways |= {way for way, frames in self._rows.items() if frames >= self._limits.frames}
 
     def verdict(self) -> PresentationEvidence:
         """Passed, failed or undecided, with the frames that looked solid or flat."""
         verdict = WitnessVerdict.UNDECIDED
         if self._failed:
             verdict = WitnessVerdict.FAILED
-        elif len(self._directions) >= self._limits.directions:
+        elif len(self._ways) >= self._limits.ways and any(axis == 0 for axis, _ in self._ways):
             verdict = WitnessVerdict.PASSED
         measures = {
             "frames": float(self._track.frames),
             "solid_frames": float(self._solid),
-            "solid_directions": float(len(self._directions)),
-            "plane_frames": float(self._flat),
+            "solid_ways": float(len(self._ways)),
+            "plane_frames": float(self._flattest),
         }
         return PresentationEvidence(self.name, verdict, measures)
 
-    def _as_solid(self, moved: Parallax) -> tuple[int, int] | None:
-        """The direction in which nose (twice) and jaw went apart as those of a head, in the picture; None if none."""
+    def _as_solid(self, tracked: Tracked, moved: Parallax, axis: int) -> Way | None:
+        """The way in which nose (twice) and jaw went apart as those of a head; None if they did not."""
+        limits, turned = self._limits, tracked.turned_deg[axis]
+        sign = 1 if turned > 0 else -1
+        seen = (
+            sign * turned >= limits.turned_deg[axis],
+            sign * moved.nose[axis] >= limits.nose[axis],
+            -sign * moved.jaw[axis] >= limits.jaw[axis],
+            sign * tracked.again[axis] >= limits.again[axis],
+            moved.misfit <= limits.misfit,
+            axis == 1 or sign * turned >= limits.solid_share * plane_deg(moved)[0],
+        )
+        return (axis, sign) if all(seen) else None
+
+    def _as_plane(self, moved: Parallax, turned: tuple[float, float]) -> bool:
+        """Whether the face is as narrow, or as low, as a turned one and nothing left its plane."""
         limits = self._limits
-        if moved.misfit > limits.misfit:
-            return None
-        axis = int(abs(moved.nose[1]) > abs(moved.nose[0]))
-        nose, again, jaw = moved.nose[axis], moved.nose_again[axis], moved.jaw[axis]
-        sign = 1.0 if nose > 0 else -1.0
-        if sign * nose < limits.nose[axis] or sign * again < max(0.8 * limits.nose[axis], limits.agreement * sign * nose):
-            return None
-        if -sign * jaw < limits.jaw[axis]:
-            return None
-        if axis == 0 and min(abs(nose), abs(again)) < limits.solid_share * expected(moved.narrowing):
-            return None
-        return (axis, int(sign))
-
-    def _as_plane(self, moved: Parallax) -> bool:
-        """Whether the face is as narrow as a turned one and nothing left its plane."""
-        if moved.narrowing >= self._limits.narrow:
-            return False
-        allowed = self._limits.plane_share * expected(moved.narrowing)
-        return max(abs(moved.nose[0]), abs(moved.nose_again[0]) * 0.8, abs(moved.jaw[0]) * 0.6) < allowed
-
-
-def expected(narrowing: float) -> float:
-    """The nose's parallax on a head that turned until its face was so narrow."""
-    return NOSE_HEIGHT * float(np.sin(np.arccos(np.clip(narrowing, 0.0, 1.0))))
+        return any(
+            seen >= enough and abs(along) < limits.plane_share * seen
+            for seen, enough, along in zip(plane_deg(moved), limits.plane_deg, turned, strict=True)
+        )

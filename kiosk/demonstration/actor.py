@@ -57,16 +57,17 @@ class Actor:
 
     def _obey(self, visit: PlannedVisit, deadline_s: float) -> PanelResult | None:
         state: PanelState | None = None
-        heard, heard_s = ("", 0), 0.0  # the challenge of one try; obeyed once more when nothing came of it
+        heard: tuple[object, ...] = ()  # the prompt of the moment; obeyed once more when nothing came of it
+        heard_s = 0.0
         while self.clock() < deadline_s:
             state = self.facade.wait(state.version if state else -1, 0.5)
             if state.step == PanelStep.RESULT and state.result is not None:
                 return state.result
             if state.step == PanelStep.CHALLENGE and state.challenge is not None:
-                spoken = (state.challenge, state.tries_left)
+                spoken = (state.challenge, state.dot, state.tries_left)
                 if spoken != heard or self.clock() - heard_s > _OBEY_AGAIN_S:
                     heard, heard_s = spoken, self.clock()
-                    self.scene.challenge(state.challenge)
+                    self.scene.challenge(state.challenge, dot=state.dot)
             if state.step == PanelStep.FINGER and visit.lays is not None:
                 self._touch(state.hint, self.fingers[visit.lays])
         return None

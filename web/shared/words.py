@@ -111,6 +111,12 @@ WITNESS_REASONS = {
 
 
 PRESENTATION_WITNESSES = {
+    "challenge": _("Did what the screen asked"),
+    "solid_head": _("Moved as a head, not as a sheet"),
+    "passive_network": _("Looks like a living face"),
+    "surround": _("Nothing flat around the face moves with it"),
+    "screen_pattern": _("No pattern of a screen or a print"),
+    "approach": _("Came up to the kiosk"),
     "head_turn": _("Turn of the head"),
     "frame_freshness": _("Fresh pictures of the camera"),
     "same_head": _("The head that turned is the head compared"),

@@ -1,0 +1,250 @@
+"""The challenge: who obeys passes, and films, sheets and whoever does something else do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import pytest
+from skull import FRAME_S, Answer, Pose, Skull, Visitor, obeys
+
+from matcher.challenge import REST, TURNS, ChallengeScript, Prompt
+from matcher.head_track import HeadTrack
+from matcher.obedience import ChallengeHint, Obedience
+from matcher.parallax import asymmetry, measure, plane_deg, turned_deg
+from matcher.ports import DetectedFace
+from matcher.solid_head import SolidHead
+from models.attendance import WitnessVerdict
+from models.biometrics import Float32Array
+
+P, F, U = WitnessVerdict.PASSED, WitnessVerdict.FAILED, WitnessVerdict.UNDECIDED
+
+
+def visitor(
+    seed: int = 1,
+    *,
+    answer: Answer = obeys,
+    skull: Skull | None = None,
+    reaction_s: float = 0.5,
+    takes_s: float = 0.5,
+    strikes: int = 0,
+    gentle: bool = False,
+    mirrored: bool = False,
+) -> Visitor:
+    track = HeadTrack(points=None)  # type: ignore[arg-type]  # points are handed in
+    challenge = Obedience(track, ChallengeScript(rng=Random(seed), gentle=gentle), strikes=strikes, mirrored=mirrored)
+    figure = skull or Skull(rng=np.random.default_rng(seed))
+    return Visitor(challenge, SolidHead(track), track, answer, figure, reaction_s, takes_s)
+
+
+def verdicts(who: Visitor) -> tuple[WitnessVerdict, WitnessVerdict]:
+    return who.challenge.verdict().verdict, who.solid.verdict().verdict
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whoever_obeys_passes_as_a_solid_within_three_seconds(seed: int) -> None:
+    who = visitor(seed)
+    who.stand(8)
+    assert verdicts(who) == (P, P)
+    assert who.now_s < 3.5
+    measures = who.challenge.verdict().measures
+    assert (measures["answers"], measures["needed"]) == (3, 3)
+    assert measures["latency_1_s"] > 0.5
+    assert {"asked_1_deg", "asked_2_deg", "asked_3_deg"} <= set(measures)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_who_is_slow_and_moves_little_is_asked_once_more_and_passes(seed: int) -> None:
+    who = visitor(seed, reaction_s=1.5, takes_s=1.5, answer=lambda prompt: obeys(prompt, reach_deg=13.0))
+    who.stand(18)
+    assert verdicts(who)[0] is P
+    assert who.challenge.verdict().measures["answers"] == 4
+
+
+def test_a_stiff_neck_passes_gently() -> None:
+    passed = 0
+    for seed in range(10):
+        who = visitor(seed, gentle=True, answer=lambda prompt: obeys(prompt, reach_deg=8.0))
+        who.stand(18)
+        passed += verdicts(who)[0] is P
+    assert passed >= 9
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_mirror_picture_swaps_left_and_right(seed: int) -> None:
+    who = visitor(seed, mirrored=True, answer=lambda prompt: (-obeys(prompt)[0], obeys(prompt)[1]))
+    who.stand(8)
+    assert verdicts(who) == (P, P)
+
+
+def test_who_does_nothing_is_undecided_and_told_to_turn_more() -> None:
+    who = visitor(answer=lambda prompt: (0.0, 0.0))
+    who.stand(4)
+    assert (verdicts(who), who.challenge.hint()) == ((U, U), ChallengeHint.TURN_MORE)
+    who.stand(4)
+    assert who.challenge.spent and not who.challenge.disobeyed
+    assert who.challenge.hint() is ChallengeHint.TRY_AGAIN
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_wrong_way_spends_the_try(seed: int) -> None:
+    who = visitor(seed, answer=lambda prompt: (-obeys(prompt)[0], -1.3 * obeys(prompt)[1]))
+    who.stand(8)
+    assert who.challenge.disobeyed and verdicts(who)[0] is U
+
+
+def test_a_try_after_a_wrong_one_asks_for_one_answer_more() -> None:
+    who = visitor(strikes=2)
+    who.stand(12)
+    assert (verdicts(who)[0], who.challenge.verdict().measures["answers"]) == (P, 5)
+
+
+def test_whoever_moves_before_anybody_could_obey_spends_the_try() -> None:
+    who = visitor(reaction_s=0.0, takes_s=0.05)
+    who.stand(8)
+    assert who.challenge.disobeyed
+
+
+def film(seed: int) -> Callable[[float], Pose]:
+    """A lively recording: every second or so the head goes somewhere, as far as people do."""
+    rng = np.random.default_rng(seed)
+    times = np.cumsum(rng.exponential(1 / 0.7, 60))
+    ways = [(0.0, 0.0), *TURNS.values(), (0.7, 0.7), (-0.7, 0.7), (0.7, -0.7), (-0.7, -0.7)]
+    aims = [ways[index] for index in rng.integers(0, len(ways), 60)]
+
+    def at(t_s: float) -> Pose:
+        place = int(np.searchsorted(times, t_s))
+        share = min(1.0, (t_s - (times[place - 1] if place else 0.0)) / 0.5)
+        old, new = aims[max(0, place - 1)], aims[place]
+        return (
+            -22 * (old[0] + share * (new[0] - old[0])),
+            16 * (old[1] + share * (new[1] - old[1])),
+        )
+
+    return at
+
+
+def test_films_that_did_not_foresee_the_challenge_hardly_ever_pass() -> None:
+    """Each is played for a whole visit: three tries, stricter after each that went wrong."""
+    passed = 0
+    for seed in range(40):
+        at, strikes, now_s = film(seed), 0, 0.0
+        for attempt in range(3):
+            who = visitor(1000 * attempt + seed, strikes=strikes)
+            while not who.challenge.spent and verdicts(who)[0] is U:
+                who.show(at(now_s + who.now_s))
+                if who.now_s > 20:
+                    break
+            now_s += who.now_s
+            strikes += who.challenge.disobeyed
+            passed += verdicts(who) == (P, P)
+    assert passed <= 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_sheet_turned_as_asked_never_passes(seed: int) -> None:
+    who = visitor(seed, skull=Skull(depth=0.0, rng=np.random.default_rng(seed)),
+                  answer=lambda prompt: obeys(prompt, reach_deg=42.0))  # fmt: skip
+    who.stand(18)
+    assert P not in verdicts(who)
+
+
+def test_a_sheet_that_turns_far_fails_as_a_plane() -> None:
+    for yaw_deg in (-45, -34, 34, 45):
+        who = visitor(skull=Skull(depth=0.0))
+        for number in range(40):
+            who.show((yaw_deg * float(np.clip((number - 6) / 10, 0, 1)), 0.0))
+        assert verdicts(who)[1] is F
+
+
+def test_a_sheet_that_hardly_turns_or_is_pushed_aside_is_not_called_an_attack() -> None:
+    rng = np.random.default_rng(1)
+    for run in range(20):
+        flat, who = Skull(depth=0.0, noise=0.008), visitor()
+        aim = rng.uniform([-2.5, -16, -18, 6.5], [2.5, 16, 18, 13])
+        for number in range(30):
+            share = min(1.0, max(0.0, (number - 6) / 10))
+            x, pitch, yaw, away = np.array([0, 0, 0, 9.5]) * (1 - share) + aim * share
+            seen = who.track.add(flat.seen(yaw_deg=yaw, pitch_deg=pitch, x=x, away=away), number * FRAME_S)
+            assert seen is not None
+            who.solid.follow(seen)
+        assert verdicts(who)[1] is U, run
+
+
+def test_a_head_already_turned_is_asked_to_look_here() -> None:
+    who = visitor()
+    for _ in range(30):
+        who.show((35.0, 0.0))
+    assert (who.challenge.prompt, who.challenge.hint()) == (REST, ChallengeHint.LOOK_HERE)
+
+
+def test_a_cut_to_another_head_begins_the_sequence_anew() -> None:
+    who = visitor()
+    for number in range(40):
+        who.show((0.0 if number % 20 < 10 else 34.0, 0.0))
+    assert who.challenge.verdict().measures["answers"] == 0
+    assert verdicts(who) == (U, U)
+
+
+def test_what_another_witness_lacks_is_asked_for_in_the_same_try() -> None:
+    who = visitor()
+    who.stand(8)
+    before = who.challenge.verdict()
+    who.challenge.go_on()
+    assert before.verdict is P and who.challenge.verdict().verdict is U
+    who.stand(4)
+    assert who.challenge.verdict().verdict is P
+    assert who.challenge.verdict().measures["answers"] == before.measures["answers"] + 1
+
+
+def test_time_that_runs_out_spends_the_try() -> None:
+    class Still:
+        def locate(self, pixels: np.ndarray, face: DetectedFace) -> Float32Array:
+            return Skull().seen().many
+
+    track = HeadTrack(Still())
+    challenge = Obedience(track, ChallengeScript(rng=Random(0)))
+    face = DetectedFace((100, 100, 80, 100), np.zeros((5, 2), np.float32), 0.9)
+    for second in range(24):
+        challenge.observe(np.zeros((4, 4, 3), np.uint8), face, float(second))
+    assert challenge.spent
+
+
+def test_prompts_are_drawn_from_every_direction_and_never_twice_in_a_row() -> None:
+    script, asked = ChallengeScript(rng=Random(0)), []
+    for _ in range(400):
+        asked.append(script.next(asked))
+    assert {prompt.kind for prompt in asked} == {*TURNS, "follow_dot"}
+    assert len(set(asked)) == 8
+    assert all(one != other for one, other in pairwise(asked))
+    assert 0.0 <= script.hold_s() <= 0.2
+
+
+def test_after_two_nods_something_sideways_is_asked() -> None:
+    for seed in range(40):
+        third = ChallengeScript(rng=Random(seed)).next([Prompt("look_up"), Prompt("look_down")])
+        assert third.toward is not None and abs(third.toward[0]) > 0.1
+
+
+def test_a_script_without_a_generator_is_as_random_as_the_system() -> None:
+    assert len({ChallengeScript().next([]) for _ in range(200)}) == 8
+
+
+def test_a_dot_is_asked_for_by_its_place_on_the_screen() -> None:
+    assert Prompt("follow_dot", (0.0, 0.5)).toward == TURNS["turn_left"]
+    assert Prompt("follow_dot", (0.5, 0.5)).toward is None
+    assert REST.toward is None
+
+
+def test_the_parallax_says_how_far_a_head_turned_and_a_plane_hardly_says_anything() -> None:
+    solid, flat = Skull(noise=0.0), Skull(depth=0.0, noise=0.0)
+    for yaw_deg, pitch_deg in ((15.0, 0.0), (-15.0, 0.0), (0.0, 12.0), (0.0, -12.0), (12.0, -8.0)):
+        head = turned_deg(measure(solid.seen(), solid.seen(yaw_deg=yaw_deg, pitch_deg=pitch_deg)))
+        sheet = turned_deg(measure(flat.seen(), flat.seen(yaw_deg=yaw_deg, pitch_deg=pitch_deg)))
+        assert head[0] * yaw_deg >= 0 and head[1] * pitch_deg >= 0
+        assert np.hypot(*head) > 0.5 * np.hypot(yaw_deg, pitch_deg)
+        assert np.hypot(*sheet) < 3.0
+    assert plane_deg(measure(flat.seen(), flat.seen(yaw_deg=35)))[0] == pytest.approx(35, abs=4)
+    assert asymmetry(solid.seen()) == pytest.approx(0.0, abs=0.01)
