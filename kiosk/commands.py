@@ -21,6 +21,7 @@ from kiosk.config import KioskConfig, load_config
 from kiosk.journal import Journal
 from kiosk.keys import AGREEMENT_FILE, PAIRING_FILE, SIGNING_FILE, KioskKeys, load_pairing, make_state_dir
 from kiosk.pairing import pair as pair_with_center
+from kiosk.trials.command import trials_command
 from models.errors import InputError, StoreError
 from models.store.engine import open_store
 
@@ -39,6 +40,9 @@ _config_option = click.option(
 @click.group()
 def kiosk() -> None:
     """The station: run it, check its devices."""
+
+
+kiosk.add_command(trials_command)
 
 
 @kiosk.command()

@@ -78,7 +78,7 @@ def _genuine(name: str, told: str, enter: Callable[[Stage], Act]) -> None:
     register(name, Truth.GENUINE, told, light=any_room)(enter)
 
 
-_genuine("genuine", "an ordinary visitor", lambda stage: _living(stage, STEADY))
+_genuine("genuine_usual", "an ordinary visitor", lambda stage: _living(stage, STEADY))
 _genuine("genuine_near", "stands at the kiosk already", lambda stage: _living(stage, STEADY, entry=THERE))
 _genuine(
     "genuine_afar",
