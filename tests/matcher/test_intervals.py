@@ -1,4 +1,4 @@
-"""Limits of rates measured on few people: what they rest on, that people are resampled, and that they hold the truth."""
+"""Limits of rates measured on few people: what they rest on, and that they hold the truth."""
 
 from __future__ import annotations
 
