@@ -1,4 +1,4 @@
-"""Measuring a finger engine on a folder of impressions. Owns the protocol; keeps nothing biometric on disk.
+"""Measuring a finger engine on a folder of impressions. Owns the protocol; refuses to keep anything biometric itself.
 
 Pictures are named ``<finger>_<impression>.png`` (tif, bmp, jpg). Genuine comparisons are all pairs of impressions of a
 finger. Impostor comparisons are, under ``fvc``, the first impression of each finger against that of every other (the
@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -19,8 +20,12 @@ import numpy as np
 
 from matcher.engines import load_engine
 from matcher.evaluation import rates
+from matcher.evaluation.acquisition import Make, acquire_all
+from matcher.evaluation.results import Acquisition, ComparisonSet
+from matcher.evaluation.resume import AcquiredSample, ResumeFile
 from matcher.pictures import read_gray
 from matcher.ports import FingerEngine
+from models.biometrics import Float32Array, Template
 from models.errors import InputError
 
 PICTURES: Final = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"})
@@ -41,27 +46,65 @@ class Impression:
 
 @dataclass(frozen=True, slots=True)
 class FingerScores:
-    """Comparison scores in [0, 1] by kind, the share of failures to acquire, and median milliseconds."""
+    """Comparison scores in [0, 1] by kind, the share of failures to acquire, and median milliseconds.
+
+    ``compared`` holds all genuine and impostor scores with the fingers they belong to; ``acquired`` the failures.
+    """
 
     genuine: tuple[float, ...]
     fvc_impostor: tuple[float, ...]
     impostor: tuple[float, ...]
     failure_to_acquire: float
     latency_ms: Mapping[str, float]
+    compared: ComparisonSet
+    acquired: Acquisition
+
+
+@dataclass(frozen=True, slots=True)
+class FingerMeasurement:
+    """What was measured on a folder: ``report`` ready for JSON, and the scores with whose fingers they are."""
+
+    report: dict[str, Any]
+    comparisons: ComparisonSet
+    acquisition: Acquisition
 
 
 def evaluate_finger(
     folder: Path, *, engine: str | FingerEngine = "minutiae", dpi: int = 500, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Error rates as fractions and latencies as median milliseconds on one thread, ready for JSON.
+    """The report of ``measure_finger``: rates as fractions, latencies as median milliseconds on one thread."""
+    return measure_finger(folder, engine=engine, dpi=dpi, progress=progress).report
 
-    ``dpi`` is the resolution of the pictures. Raises InputError if the folder is not of that layout or too small to
-    measure on, ImageError for a picture that cannot be read.
+
+def measure_finger(
+    folder: Path, *, engine: str | FingerEngine = "minutiae", dpi: int = 500, processes: int | None = None,
+    progress: Progress | None = None, resume: ResumeFile | None = None,
+) -> FingerMeasurement:  # fmt: skip
+    """Everything measured on a folder.
+
+    ``dpi`` is the resolution of the pictures; ``resume`` keeps extracted templates. An engine given by name extracts in
+    ``processes``, one given as an object in this one. Raises InputError if the folder is not of that layout or too
+    small to measure on, ImageError for a picture that cannot be read.
     """
-    loaded: FingerEngine = load_engine(engine) if isinstance(engine, str) else engine
+    loaded = engine_named(engine) if isinstance(engine, str) else engine
     if not hasattr(loaded, "minutiae"):
         raise InputError(f"The engine {loaded.name!r} does not compare fingers.")
-    scores = compare_all(impressions(folder), loaded, dpi=dpi, progress=progress)
+    found = impressions(folder)
+    if resume:
+        resume.bind({"modality": "finger", "format": str(loaded.format), "dpi": str(dpi)})
+    make = partial(_sample_by_name, engine, dpi) if isinstance(engine, str) else partial(_sample, loaded, dpi)
+    scores = compare_all(
+        found,
+        loaded,
+        make=make,
+        processes=processes if isinstance(engine, str) else 1,
+        progress=progress,
+        resume=resume,
+    )
+    return FingerMeasurement(_report(loaded, scores), scores.compared, scores.acquired)
+
+
+def _report(loaded: FingerEngine, scores: FingerScores) -> dict[str, Any]:
     return {
         "modality": "finger",
         "engine": loaded.name,
@@ -109,32 +152,76 @@ def impressions(folder: Path) -> list[Impression]:
 
 
 def compare_all(
-    found: list[Impression], engine: FingerEngine, *, dpi: int = 500, progress: Progress | None = None
-) -> FingerScores:
+    found: list[Impression], engine: FingerEngine, *, dpi: int = 500, make: Make | None = None,
+    processes: int | None = 1, progress: Progress | None = None, resume: ResumeFile | None = None,
+) -> FingerScores:  # fmt: skip
     """Extract every impression and compare every pair. Progress counts pictures, then comparisons."""
     pairs = list(combinations(range(len(found)), 2))
-    steps = _Steps(progress, len(found) + len(pairs))
-    templates = []
-    for impression in found:
-        pixels = read_gray(impression.file)
-        with steps.timed("extract"):
-            templates.append(engine.extract(pixels, dpi=dpi))
+    steps = len(found) + len(pairs)
+    samples = acquire_all(
+        [impression.file for impression in found],
+        make or partial(_sample, engine, dpi),
+        processes=processes,
+        progress=(lambda done, _: progress(done, steps)) if progress else None,
+        resume=resume,
+    )
+    templates = [Template(engine.format, sample.payload or b"") for sample in samples]
     acquired = [len(engine.minutiae(template).xy) >= LEAST_MINUTIAE for template in templates]
     prepared = [engine.prepare(template) for template in templates]
-    firsts = {impression.finger: index for index, impression in reversed(list(enumerate(found)))}
-    genuine, fvc_impostor, impostor = [], [], []
-    for one, two in pairs:
-        with steps.timed("compare"):
-            score = engine.compare_prepared(prepared[one], prepared[two])
-        if found[one].finger == found[two].finger:
-            genuine.append(score)
-            continue
-        impostor.append(score)
-        if firsts[found[one].finger] == one and firsts[found[two].finger] == two:
-            fvc_impostor.append(score)
-    return FingerScores(
-        tuple(genuine), tuple(fvc_impostor), tuple(impostor), 1.0 - float(np.mean(acquired)), steps.medians_ms()
+    scores, spent_ns = np.zeros(len(pairs), np.float32), np.zeros(len(pairs))
+    for at, (one, two) in enumerate(pairs):
+        begun = time.perf_counter_ns()
+        scores[at] = engine.compare_prepared(prepared[one], prepared[two])
+        spent_ns[at] = time.perf_counter_ns() - begun
+        if progress:
+            progress(len(found) + at + 1, steps)
+    spent = [sample.spent_ms["extract"] for sample in samples]
+    latency_ms = {"extract": float(np.median(spent)), "compare": float(np.median(spent_ns)) / 1e6}
+    return _scores(found, np.array(pairs), scores, acquired, latency_ms)
+
+
+def _scores(
+    found: list[Impression], pairs: Any, scores: Float32Array, acquired: list[bool], latency_ms: dict[str, float]
+) -> FingerScores:
+    """Sort the scores of all pairs, an (K, 2) array of indices into ``found``, by kind and by finger."""
+    fingers, finger = np.unique([impression.finger for impression in found], return_inverse=True)
+    first_touch = np.unique(finger, return_index=True)[1]
+    compared = ComparisonSet(
+        scores=scores, first=finger[pairs[:, 0]], second=finger[pairs[:, 1]], people=tuple(fingers.tolist())
     )
+    of_first_touches = np.isin(pairs, first_touch).all(axis=1) & ~compared.mated
+    usable = np.array(acquired)
+    attempts = np.bincount(finger).astype(np.int32)
+    failures = np.bincount(finger[~usable], minlength=len(fingers)).astype(np.int32)
+    return FingerScores(
+        genuine=tuple(compared.genuine.tolist()),
+        fvc_impostor=tuple(scores[of_first_touches].tolist()),
+        impostor=tuple(compared.impostor.tolist()),
+        failure_to_acquire=1.0 - float(usable.mean()),
+        latency_ms=latency_ms,
+        compared=compared,
+        acquired=Acquisition(
+            people=compared.people, attempts=attempts, failures=failures, enrolled=failures < attempts
+        ),
+    )
+
+
+@cache  # one per worker process
+def engine_named(name: str) -> FingerEngine:
+    """The engine of that name, loaded once."""
+    engine: FingerEngine = load_engine(name)
+    return engine
+
+
+def _sample_by_name(name: str, dpi: int, file: Path) -> AcquiredSample:
+    return _sample(engine_named(name), dpi, file)
+
+
+def _sample(engine: FingerEngine, dpi: int, file: Path) -> AcquiredSample:
+    pixels = read_gray(file)
+    begun = time.perf_counter_ns()
+    template = engine.extract(pixels, dpi=dpi)
+    return AcquiredSample(template.payload, {"extract": (time.perf_counter_ns() - begun) / 1e6})
 
 
 def _named(file: Path) -> Impression:
@@ -142,28 +229,3 @@ def _named(file: Path) -> Impression:
     if not underscore or not finger or not (number.isascii() and number.isdigit()):
         raise InputError(f"{file.name} is not named <finger>_<impression>, such as 101_1.png.")
     return Impression(finger, int(number), file)
-
-
-class _Steps:
-    """Counts steps for the progress and measures them by name: ``with steps.timed(name): ...``."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-        self._spent_ns: dict[str, list[int]] = {}
-        self._name, self._begun = "", 0
-
-    def timed(self, name: str) -> _Steps:
-        self._name = name
-        return self
-
-    def __enter__(self) -> None:
-        self._begun = time.perf_counter_ns()
-
-    def __exit__(self, *_: object) -> None:
-        self._spent_ns.setdefault(self._name, []).append(time.perf_counter_ns() - self._begun)
-        self._done += 1
-        if self._progress:
-            self._progress(self._done, self._total)
-
-    def medians_ms(self) -> dict[str, float]:
-        return {name: float(np.median(spent)) / 1e6 for name, spent in self._spent_ns.items()}
