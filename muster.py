@@ -27,6 +27,11 @@ COMMANDS = {
 }
 
 
+JOINED = {  # commands of a room's group that need a room above it
+    "evaluate": {"site": ("enrollment.site_command:site_command", "Measure a site on its own references and visits.")},
+}
+
+
 class Rooms:
     """What one room may ask of a sibling it does not know."""
 
@@ -34,6 +39,24 @@ class Rooms:
     def load_engine(name: str, **options: Any) -> Any:
         """A matching engine by name; see ``matcher.engines``."""
         return import_module("matcher.engines").load_engine(name, **options)
+
+
+class JoinedGroup(click.Group):
+    """A room's group together with commands of rooms above it, which are imported when they are called."""
+
+    def __init__(self, group: click.Group, others: dict[str, tuple[str, str]]) -> None:
+        super().__init__(name=group.name, help=group.help, commands=dict(group.commands))
+        self._others = others
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of both."""
+        return sorted({*super().list_commands(ctx), *self._others})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The group's own command, or the other one, imported."""
+        if cmd_name not in self._others:
+            return super().get_command(ctx, cmd_name)
+        return _imported(self._others[cmd_name][0])
 
 
 class LazyGroup(click.Group):
@@ -47,14 +70,20 @@ class LazyGroup(click.Group):
         """Import the command called ``cmd_name``."""
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
-        return command
+        command = _imported(COMMANDS[cmd_name][0])
+        joined = JOINED.get(cmd_name)
+        return JoinedGroup(command, joined) if joined and isinstance(command, click.Group) else command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+def _imported(place: str) -> click.Command:
+    module, _, attribute = place.partition(":")
+    command: click.Command = getattr(import_module(module), attribute)
+    return command
 
 
 @click.command(cls=LazyGroup)

@@ -101,7 +101,7 @@ def enroll(  # noqa: PLR0913 - one parameter an option
     live.check({position for position, _ in prints}, EnrollmentPlan())
     reason = None if missing_reason is None else MissingReason(missing_reason)
     store = open_store(database, branch="center", create=False)
-    folder = _keys_folder(database, keys)
+    folder = keys_folder(database, keys)
     with reading(store) as rows:
         person, new = _person(rows, check_number(person_number), site_id, name)
         staff_id = _staff_id(rows, staff, site_id=site_id)
@@ -208,7 +208,8 @@ def _position_and_file(text: str) -> tuple[FingerPosition, Path]:
     return _POSITIONS[name.strip().lower()], Path(file)
 
 
-def _keys_folder(database: str, keys: Path | None) -> Path:
+def keys_folder(database: str, keys: Path | None) -> Path:
+    """The folder of a center's keys: the one named, or that beside its database. Raises ConfigurationError."""
     path = sqlite_path(make_url(database))
     if keys is None and path is None:
         raise ConfigurationError("Name the folder of the keys with --keys: this database has no folder of its own.")

@@ -74,8 +74,10 @@ def sealed_references(session: Session, person_id: str) -> list[SealedReference]
     return [sealed_of(row) for row in session.scalars(rows)]
 
 
-def open_everyone(session: Session, vault_of: VaultOf) -> list[Reference]:
+def open_everyone(session: Session, vault_of: VaultOf, *, site_id: str | None = None) -> list[Reference]:
     """The valid image-derived references of all people of all sites, opened: what a search for duplicates needs.
+
+    ``site_id`` restricts them to one site's people.
 
     ``vault_of(site_id)`` may raise VaultError; so does a reference that does not open.
     """
@@ -86,13 +88,15 @@ def open_everyone(session: Session, vault_of: VaultOf) -> list[Reference]:
         .where(ReferenceRow.revoked_at.is_(None), ReferenceRow.source == "image")
         .order_by(ReferenceRow.reference_id)
     )
+    if site_id is not None:
+        query = query.where(PersonRow.site_id == site_id)
     vaults: dict[str, Vault] = {}
     opened = []
-    for row, key, site_id in session.execute(query):
-        if site_id not in vaults:
-            vaults[site_id] = vault_of(site_id)
+    for row, key, home in session.execute(query):
+        if home not in vaults:
+            vaults[home] = vault_of(home)
         wrapped = WrappedKey(key.person_id, key.key_id, key.nonce, key.ciphertext)
-        opened.append(vaults[site_id].open(sealed_of(row), wrapped))
+        opened.append(vaults[home].open(sealed_of(row), wrapped))
     return opened
 
 

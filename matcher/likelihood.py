@@ -2,8 +2,8 @@
 bounds and its quality; refuses thresholds and pictures.
 
 An LLR is a natural logarithm: 0 says nothing, +4.6 says a hundred times likelier from one person. It is an affine
-function of the score, found by logistic regression that weighs both kinds of comparisons alike (Brümmer and du Preez,
-Computer Speech and Language 20, 2006), pulled towards a shipped one while a site has few people.
+function of the score, found by prior-weighted logistic regression (Brümmer and du Preez, Computer Speech and Language
+20, 2006), pulled towards a shipped one while a site has few people.
 
 It is bounded by what was compared: with n impostor comparisons no false match rate below 3/n can be shown at 95 % (rule
 of three: Hanley and Lippman-Hand, JAMA 1983), so no score may claim more than log(n/3); likewise from below.
@@ -22,6 +22,10 @@ from numpy.typing import ArrayLike
 from models.biometrics import Float64Array
 from models.errors import InputError
 
+# Fitted for decisions that ask for much, not for an even chance: the answer that costs least at even odds is set by a
+# few odd genuine scores and says too little of high ones (docs/accuracy/decision.md).
+PRIOR = 0.001
+_LOG_ODDS = math.log(PRIOR / (1.0 - PRIOR))
 _STEPS = 60
 _ENOUGH = 1e-9
 _HALVINGS = 40
@@ -102,7 +106,7 @@ def fit(
     genuine: ArrayLike, impostor: ArrayLike, *, prior: LikelihoodRatio | None = None, prior_weight: float = 0.0,
     support: tuple[int, int] | None = None, source: str,
 ) -> LikelihoodRatio:  # fmt: skip
-    """The affine log-likelihood ratio that costs least on these scores (both kinds weighed alike).
+    """The affine log-likelihood ratio that costs least on these scores, where one in ``1 / PRIOR`` is genuine.
 
     ``prior`` is what to expect, and ``prior_weight`` how much it weighs beside these scores, which weigh 1; without a
     prior a very slight one keeps scores that are cleanly apart from claiming infinity. ``support`` is (genuine,
@@ -117,7 +121,7 @@ def fit(
     else:
         start, weight = np.array([prior.slope * spread, prior.slope * middle + prior.offset]), prior_weight
     sides = np.concatenate([np.ones(len(mated)), -np.ones(len(others))])
-    shares = np.where(sides > 0, 0.5 / len(mated), 0.5 / len(others))
+    shares = np.where(sides > 0, PRIOR / len(mated), (1.0 - PRIOR) / len(others))
     columns = np.stack([(np.concatenate([mated, others]) - middle) / spread, np.ones(len(sides))], axis=1)
     found = _descend(columns, sides, shares, start=start, weight=weight)
     slope = float(found[0]) / spread
@@ -178,11 +182,11 @@ def _descend(
 
     def cost(at: Float64Array) -> float:
         off = at - start
-        return float(shares @ np.logaddexp(0.0, -sides * (columns @ at)) + 0.5 * off @ pull @ off)
+        return float(shares @ np.logaddexp(0.0, -sides * (columns @ at + _LOG_ODDS)) + 0.5 * off @ pull @ off)
 
     at, value = start, cost(start)
     for _ in range(_STEPS):
-        wrong = _sigmoid(-sides * (columns @ at))
+        wrong = _sigmoid(-sides * (columns @ at + _LOG_ODDS))
         downhill = columns.T @ (shares * sides * wrong) - pull @ (at - start)
         step = np.linalg.solve(_curvature(columns, shares, at) + pull, downhill)
         length = 1.0
@@ -198,7 +202,7 @@ def _descend(
 
 
 def _curvature(columns: Float64Array, shares: Float64Array, at: Float64Array) -> Float64Array:
-    chance = _sigmoid(columns @ at)
+    chance = _sigmoid(columns @ at + _LOG_ODDS)
     curved: Float64Array = (columns * (shares * chance * (1.0 - chance))[:, None]).T @ columns
     return curved
 

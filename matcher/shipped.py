@@ -30,11 +30,11 @@ _FVC = "FVC2002 and FVC2004 DB1_B and DB3_B cut to a kiosk's sensor, three impre
 
 SHIPPED: Mapping[str, Shipped] = {
     "sface": Shipped(
-        LikelihoodRatio(30.5, -11.93, 729, TRANSFERS, _LFW),
-        ((1e-1, 0.212), (1e-2, 0.305), (1e-3, 0.374), (1e-4, 0.435), (1e-5, 0.482)),
+        LikelihoodRatio(3.80, -12.83, 729, TRANSFERS, _LFW),
+        ((1e-1, 1.46), (1e-2, 2.64), (1e-3, 3.52), (1e-4, 4.26), (1e-5, 4.87)),
     ),
     "minutiae": Shipped(
-        LikelihoodRatio(67.0, -9.16, 216, TRANSFERS, _FVC),
+        LikelihoodRatio(134.6, -15.62, 216, TRANSFERS, _FVC),
         ((1e-1, 0.080), (1e-2, 0.099), (1e-3, 0.116), (1e-4, 0.143)),
     ),
 }

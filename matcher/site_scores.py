@@ -63,13 +63,13 @@ def face_scores(
 ) -> Generator[None, None, SiteScores]:
     """Every pair of people and every reference captured apart; pauses (``yield``) between blocks of people."""
     people, owner = np.unique([item.person_id for item in references], return_inverse=True)
-    faces = _Faces(engine.vectors([item.template for item in references]), owner, background(engine.format))
+    faces = FaceTable(engine.vectors([item.template for item in references]), owner, background(engine.format))
     starts = faces.starts
     highest = np.empty((len(people), len(people)), np.float32)  # [probe's person, person compared with]
     drawn = np.empty_like(highest)
     for begin in range(0, len(people), _BLOCK):
         end = min(begin + _BLOCK, len(people))
-        scores = faces.compared(np.arange(starts[begin], starts[end]))
+        scores = faces.scores(np.arange(starts[begin], starts[end]))
         offsets = starts[begin:end] - starts[begin]
         highest[begin:end] = np.maximum.reduceat(scores, offsets, axis=0)
         widths = starts[begin + 1 : end + 1] - starts[begin:end]
@@ -84,12 +84,12 @@ def face_scores(
         second,
         np.where(swapped, drawn[second, first], drawn[first, second]),
         np.maximum(highest[first, second], highest[second, first]),
-        *faces.genuine(_captured(references)),
+        *faces.genuine(captured_at(references)),
         len(first),
     )
 
 
-class _Faces:
+class FaceTable:
     """Face references as a gallery compares them: with a person's middle, told in spreads where there is a background.
 
     Whoever is compared is left out of the cohort on both sides: the probe's own identity is known here.
@@ -109,7 +109,7 @@ class _Faces:
             self.cohort = Cohort(means[chosen], background=known)
             self.references = self.cohort.against(self.middles)
 
-    def compared(self, at: Indices) -> Float32Array:
+    def scores(self, at: Indices) -> Float32Array:
         """The scores (N, P) of the rows ``at`` (N,) with every person; of a row's own person they mean nothing."""
         similarity = np.asarray(self.rows[at] @ self.middles.T, np.float32)
         if self.cohort is None:
@@ -127,7 +127,7 @@ class _Faces:
         """Each row (its score, its person) against the middle of its person's rows that were captured apart from it."""
         others = np.zeros_like(self.rows)
         for begin, end in pairwise(self.starts.tolist()):
-            others[begin:end] = _apart(captured[begin:end]).astype(np.float32) @ self.rows[begin:end]
+            others[begin:end] = apart(captured[begin:end]).astype(np.float32) @ self.rows[begin:end]
         at = np.flatnonzero(np.abs(others).sum(axis=1) > 0)
         middles = unit_rows(others[at])
         similarity = np.asarray((self.rows[at] * middles).sum(axis=1), np.float32)
@@ -150,10 +150,10 @@ def finger_scores(
     people, owner = np.unique([item.person_id for item in references], return_inverse=True)
     members = [np.flatnonzero(owner == person) for person in range(len(people))]
     genuine, whose, left = [], [], FINGER_COMPARISONS // 2
-    captured = _captured(references)
+    captured = captured_at(references)
     for at in random.permutation(len(references)).tolist():
         mine = members[owner[at]]
-        others = mine[_apart(captured[mine])[mine.tolist().index(at)]]
+        others = mine[apart(captured[mine])[mine.tolist().index(at)]]
         if not len(others) or left <= 0:
             continue
         genuine.append(max(engine.compare_prepared(prepared[at], prepared[other]) for other in others.tolist()))
@@ -186,10 +186,11 @@ def _drawn_pairs(count: int, random: np.random.Generator) -> Iterable[tuple[int,
         yield pair if random.random() < 0.5 else (pair[1], pair[0])
 
 
-def _captured(references: Sequence[Reference]) -> Any:
+def captured_at(references: Sequence[Reference]) -> Any:
+    """When each was captured, (N,) float64 seconds."""
     return np.array([item.enrolled_at.timestamp() for item in references], np.float64)
 
 
-def _apart(captured: Any) -> Any:
+def apart(captured: Any) -> Any:
     """(N, N) bool: which were captured apart from each other."""
     return np.abs(captured[:, None] - captured[None, :]) >= APART.total_seconds()
