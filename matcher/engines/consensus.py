@@ -1,10 +1,11 @@
-"""Which minutiae of two pictures correspond under one rigid transform. Owns the global geometry of a comparison.
+"""Which minutiae of two pictures correspond under one rigid transform. Owns the rigid geometry of a comparison.
 
 Positions are complex numbers x + iy with y up, directions complex numbers of length one, so that a turn is a product:
 the transform takes p to ``turn * p + shift``. Likely pairs come from a local similarity, support each other where
 their geometry agrees (relaxation, after Cappelli, Ferrara and Maltoni, IEEE PAMI 32(12), 2010, section 4), the best
-supported groups propose transforms, and the transform that lays most minutiae on their like wins. Refuses to know how
-the local similarity was made, and what score follows; that is ``matcher.engines.minutiae``.
+supported groups propose transforms, and the transform that lays most minutiae on their like wins. Refuses to bend
+(``matcher.engines.skin`` does), to know how the local similarity was made, and what score follows
+(``matcher.engines.minutiae``).
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ _LENGTH_MIDDLE: Final = 5.0  # pixels by which the distance of two minutiae may 
 _LENGTH_SLOPE: Final = 0.8
 _TURN_MIDDLE: Final = math.radians(20)
 _TURN_SLOPE: Final = 15.0
+_MOST_DOUBT: Final = 20.0  # of an exponent: beyond it nothing is left that could count, and float32 would overflow
 _GROUP: Final = 0.25  # least mutual support within the group that proposes a transform
 _PROPOSALS: Final = 8
 _REACH: Final = 12.0  # pixels: where two minutiae no longer lie on each other; skin stretches
-_TURN_REACH: Final = math.radians(25)
+TURN_REACH: Final = math.radians(25)
 _DIRECTION_WEIGHT: Final = 400.0  # square pixels: a direction fixes the turn like a pair of points 20 pixels apart
-_LOCAL_FLOOR: Final = 0.3  # what a pair counts that lies well but whose neighborhoods cannot be compared
+LOCAL_FLOOR: Final = 0.3  # what a pair counts that lies well but whose neighborhoods cannot be compared
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +51,8 @@ class Consensus:
     """A rigid transform from the first picture to the second and the pairs of minutiae that agree with it.
 
     ``first`` and ``second`` (K,) index the minutiae of a pair; ``fit`` (K,) in [0, 1] tells how well they lie on each
-    other; ``alike`` (K,) is their local similarity; ``support`` how strongly the likely pairs supported each other.
+    other; ``alike`` (K,) is their local similarity; ``support`` how strongly the likely pairs supported each other;
+    ``laid`` (N,) complex64 where the first picture's minutiae come to lie on the second.
     """
 
     turn: complex
@@ -59,6 +62,7 @@ class Consensus:
     fit: Float32Array
     alike: Float32Array
     support: float
+    laid: ComplexArray
 
 
 def find_consensus(first: Constellation, second: Constellation, alike: Float32Array) -> Consensus:
@@ -72,14 +76,14 @@ def find_consensus(first: Constellation, second: Constellation, alike: Float32Ar
     weights[np.arange(len(proposals)), proposals] = strength[proposals]
     turn, shift = _fit_transforms(a, b, weights)
     best = _best_overlay(first, second, alike, turn, shift, support)
-    weights = (best.fit * (_LOCAL_FLOOR + best.alike))[None, :]
+    weights = (best.fit * (LOCAL_FLOOR + best.alike))[None, :]
     turn, shift = _fit_transforms(_take(first, best.first), _take(second, best.second), weights)
     refined = _best_overlay(first, second, alike, turn, shift, support)
     return max(best, refined, key=_weight)
 
 
 def _weight(consensus: Consensus) -> float:
-    return float(consensus.fit @ (_LOCAL_FLOOR + consensus.alike))
+    return float(consensus.fit @ (LOCAL_FLOOR + consensus.alike))
 
 
 def _take(constellation: Constellation, index: IndexArray) -> Constellation:
@@ -104,11 +108,11 @@ def _agreement(a: Constellation, b: Constellation, one: IndexArray, two: IndexAr
     length = np.abs(np.abs(gap_a) - np.abs(gap_b))
     turned = np.abs(np.angle(turn[:, None] * turn.conj()[None, :]))
     bearing = np.abs(np.angle(gap_a * gap_b.conj() * turn[:, None]))
-    exponent = np.logaddexp(0, _LENGTH_SLOPE * (length - _LENGTH_MIDDLE))
-    exponent += np.logaddexp(0, _TURN_SLOPE * (turned - _TURN_MIDDLE))
-    exponent += np.logaddexp(0, _TURN_SLOPE * (bearing - _TURN_MIDDLE))
-    agreement: Float32Array = np.exp(-exponent)
-    agreement[(one[:, None] == one[None, :]) | (two[:, None] == two[None, :])] = 0.0
+    doubt = 1.0 + np.exp(np.minimum(_LENGTH_SLOPE * (length - _LENGTH_MIDDLE), _MOST_DOUBT))
+    doubt *= 1.0 + np.exp(np.minimum(_TURN_SLOPE * (turned - _TURN_MIDDLE), _MOST_DOUBT))
+    doubt *= 1.0 + np.exp(np.minimum(_TURN_SLOPE * (bearing - _TURN_MIDDLE), _MOST_DOUBT))
+    doubt[(one[:, None] == one[None, :]) | (two[:, None] == two[None, :])] = np.inf
+    agreement: Float32Array = 1.0 / doubt
     return agreement
 
 
@@ -141,16 +145,44 @@ def _best_overlay(
 ) -> Consensus:
     """Lay the first on the second under each transform, pair one to one, and keep the transform with most weight."""
     laid = turn[:, None] * first.place[None, :] + shift[:, None]
-    gap = laid[:, :, None] - second.place[None, None, :]
-    near = 1.0 - (np.square(gap.real) + np.square(gap.imag)) / _REACH**2
-    relative = first.direction[:, None] * second.direction.conj()[None, :]
-    cosine = turn.real[:, None, None] * relative.real[None] - turn.imag[:, None, None] * relative.imag[None]
-    parallel = 1.0 - (1.0 - cosine) / (1.0 - math.cos(_TURN_REACH))
-    fit = np.maximum(near, 0.0) * np.maximum(parallel, 0.0)
-    weight = fit * (_LOCAL_FLOOR + alike[None])
-    mutual = (
-        (weight > 0) & (weight == weight.max(axis=2, keepdims=True)) & (weight == weight.max(axis=1, keepdims=True))
-    )
+    fit = overlay_fit(laid, turn[:, None] * first.direction[None, :], second, reach=_REACH)
+    weight = fit * (LOCAL_FLOOR + alike[None])
+    mutual = mutual_best(weight)
     best = int(np.argmax((weight * mutual).sum(axis=(1, 2))))
     one, two = np.nonzero(mutual[best])
-    return Consensus(complex(turn[best]), complex(shift[best]), one, two, fit[best][one, two], alike[one, two], support)
+    return Consensus(
+        complex(turn[best]),
+        complex(shift[best]),
+        one,
+        two,
+        fit[best][one, two],
+        alike[one, two],
+        support,
+        laid[best],
+    )
+
+
+def overlay_fit(
+    laid: ComplexArray, directions: ComplexArray, second: Constellation, *, reach: float, turn_reach: float = TURN_REACH
+) -> Float32Array:
+    """(..., N, M) in [0, 1]: how well each of the laid (..., N) minutiae lies on each of the second's, 0 out of reach.
+
+    ``reach`` in pixels, ``turn_reach`` in radians.
+    """
+    gap = laid[..., :, None] - second.place
+    fit = np.square(gap.real)
+    fit += np.square(gap.imag)
+    fit *= np.float32(-1.0 / reach**2)
+    fit += np.float32(1.0)
+    cosine = directions.real[..., :, None] * second.direction.real
+    cosine += directions.imag[..., :, None] * second.direction.imag
+    parallel = (cosine - np.float32(math.cos(turn_reach))) * np.float32(1.0 / (1.0 - math.cos(turn_reach)))
+    result: Float32Array = np.maximum(fit, 0.0, out=fit) * np.maximum(parallel, 0.0, out=parallel)
+    return result
+
+
+def mutual_best(weight: Float32Array) -> NDArray[np.bool_]:
+    """(..., N, M): pairs with weight that are the best of both their minutiae."""
+    row, column = weight.max(axis=-1, keepdims=True), weight.max(axis=-2, keepdims=True)
+    mutual: NDArray[np.bool_] = (weight > 0) & (weight == row) & (weight == column)
+    return mutual

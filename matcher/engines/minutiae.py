@@ -1,8 +1,8 @@
-"""The finger engine ``minutiae``: LEADER finds the minutiae, cylinders and a rigid consensus compare them.
+"""The finger engine ``minutiae``: LEADER finds the minutiae, cylinders and a consensus compare them.
 
 Owns the comparison score and what is known about its error rates. The parts are ``leader`` (picture to minutiae),
-``minutiae_layout`` (template bytes), ``cylinders`` (local similarity), ``consensus`` (global geometry), ``union``
-(several impressions into one template) and ``on_chip`` (a sensor's 512 bytes). Refuses decisions.
+``minutiae_layout`` (template bytes), ``cylinders`` (local similarity), ``consensus`` (rigid geometry), ``skin`` (what
+is not rigid), ``union`` (several impressions into one) and ``on_chip`` (a sensor's 512 bytes). Refuses decisions.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +22,16 @@ from matcher.engines.consensus import Consensus, Constellation, find_consensus
 from matcher.engines.cylinders import Cylinders, cylinders, similarity
 from matcher.engines.leader import LeaderNetwork
 from matcher.engines.seen_area import SeenArea, seen_area
+from matcher.engines.skin import settle
 from matcher.engines.union import unite
 from matcher.ports import Minutiae
-from models.biometrics import Template, TemplateFormat, UInt8Array
+from models.biometrics import Float32Array, Template, TemplateFormat, UInt8Array
 from models.errors import CaptureRetry, RetryReason, TemplateError
 
 _LEAST_MINUTIAE: Final = 4  # fewer say nothing about a finger
 _SHARED_MARGIN: Final = 10.0  # pixels around the hull within which a minutia could have been seen
-_PRIOR_MINUTIAE: Final = 4.0  # keeps a few minutiae of a small overlap from looking like much
+_PRIOR_WEIGHT: Final = 3.0  # keeps a few minutiae of a small overlap from looking like much
+_LEAST_WEIGHT: Final = 0.2  # of a minutia that was hardly seen
 _SAME_FINGER: Final = 0.155  # least score at which impressions are united: about one impostor in 100,000
 
 # (FMR, threshold), pooled over FVC2002 and FVC2004 DB1_B and DB3_B: 40 fingers, every impression against every one of
@@ -44,9 +47,13 @@ CAUTIOUS_THRESHOLD: Final = 0.20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedMinutiae:
-    """One template made ready for comparisons: (N,) minutiae, what was seen, cylinders; ``order`` ranks templates."""
+    """One template made ready for comparisons: (N,) minutiae, what was seen, cylinders; ``order`` ranks templates.
+
+    ``weight`` (N,) float32 in (0, 1]: how surely each minutia was seen. About 5 kB for 40 minutiae.
+    """
 
     constellation: Constellation
+    weight: Float32Array
     area: SeenArea
     cylinders: Cylinders
     order: tuple[int, bytes]
@@ -134,28 +141,42 @@ def prepare(minutiae: Minutiae, *, rank: bytes = b"") -> PreparedMinutiae:
     direction = np.exp(1j * minutiae.angle).astype(np.complex64)
     area = seen_area(place, minutiae.size)
     return PreparedMinutiae(
-        Constellation(place, direction), area, cylinders(place, direction, area), (len(place), rank)
+        Constellation(place, direction),
+        _weight(minutiae.score),
+        area,
+        cylinders(place, direction, area),
+        (len(place), blake2b(rank, digest_size=8).digest()),
     )
 
 
+def _weight(score: Float32Array) -> Float32Array:
+    """Scores as weights. Where nothing is known of any minutia (all 0, as in records of other makers), all count."""
+    if not score.any():
+        return np.ones(len(score), np.float32)
+    return np.maximum(score, np.float32(_LEAST_WEIGHT))
+
+
 def align(first: PreparedMinutiae, second: PreparedMinutiae) -> Consensus:
-    """The rigid transform that lays the first on the second; both need a minutia."""
+    """What lays the first on the second, bent as skin bends; both need a minutia."""
     alike = similarity(first.cylinders, second.cylinders)
-    return find_consensus(first.constellation, second.constellation, alike)
+    rigid = find_consensus(first.constellation, second.constellation, alike)
+    return settle(first.constellation, second.constellation, alike, rigid)
 
 
 def comparison_score(first: PreparedMinutiae, second: PreparedMinutiae, consensus: Consensus) -> float:
     """How well two sets correspond, in [0, 1]: matched minutiae, by fit and local similarity, over those expected.
 
     Expected is the mean of the minutiae in the area that both pictures show and of all minutiae: the first alone would
-    let two small corners decide, the second alone would refuse a finger laid on off center.
+    let two small corners decide, the second alone would refuse a finger laid on off center. A minutia counts as surely
+    as it was seen.
     """
-    laid = first.constellation.place * np.complex64(consensus.turn) + np.complex64(consensus.shift)
     back = (second.constellation.place - np.complex64(consensus.shift)) * np.complex64(consensus.turn.conjugate())
-    shared_first = second.area.contains(laid, _SHARED_MARGIN)
+    shared_first = second.area.contains(consensus.laid, _SHARED_MARGIN)
     shared_second = first.area.contains(back, _SHARED_MARGIN)
     shared_first[consensus.first] = shared_second[consensus.second] = True
-    shared = math.sqrt(int(shared_first.sum()) * int(shared_second.sum()))
-    everything = math.sqrt(len(first) * len(second))
-    matched = float(consensus.fit @ consensus.alike)
-    return min(1.0, matched / ((shared + everything) / 2.0 + _PRIOR_MINUTIAE))
+    one, two = first.weight, second.weight
+    shared = math.sqrt(float(one @ shared_first) * float(two @ shared_second))
+    everything = math.sqrt(float(one.sum()) * float(two.sum()))
+    pairs = np.sqrt(one[consensus.first] * two[consensus.second])
+    matched = float((consensus.fit * consensus.alike) @ pairs)
+    return min(1.0, matched / ((shared + everything) / 2.0 + _PRIOR_WEIGHT))

@@ -1,0 +1,198 @@
+"""Searching many fingers: a look at all, a closer look at some, a full comparison of the best. Owns both filters.
+
+1. Every minutia of every finger has a short code of its neighborhood (``matcher.engines.compressed``). One product of
+   matrices compares those of the probe with all of them. What the best code of a finger gives is judged against what
+   the other fingers give for the same minutia of the probe: a common neighborhood says little, a rare one much.
+2. Of the best of these, the likely pairs of minutiae vote for a turn and a shift, and the votes that agree count.
+3. The ``keep`` best are compared in full; only these are in the answer, with the engine's own scores.
+
+A finger takes ``BYTES_PER_FINGER`` here, beside what its prepared template takes. What is removed is overwritten with
+zeros and let go. Refuses people, decisions, and threads: one caller at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matcher.engines.compressed import LENGTH, codes
+from matcher.engines.consensus import Constellation
+from matcher.engines.minutiae import MinutiaeEngine, PreparedMinutiae
+from models.biometrics import Float32Array
+from models.errors import InputError
+
+SLOTS: Final = 40  # minutiae of a finger that the filters look at, the surest ones
+BYTES_PER_FINGER: Final = SLOTS * (LENGTH + 2 * 8)
+_PAGE: Final = 128  # fingers; what is compared in one product of matrices, so that it stays in the cache
+_PROBES: Final = 32  # minutiae of a probe that take part
+_SCALE: Final = 256.0  # of a code's numbers, most of them within 0.3, to int8
+_UNUSUAL: Final = 0.5  # standard deviations above the other fingers, from where on it counts
+_ALIKE: Final = 0.2  # products of two codes below this are no pair
+_CLOSER: Final = 0.15  # share of the fingers that the second filter looks at,
+_CLOSER_RANGE: Final = (400, 5000)  # at least and at most
+_CHUNK: Final = 500  # fingers that the second filter looks at in one step, to stay in the cache
+_KEEP: Final = 24
+_TURN: Final = math.cos(math.radians(20))  # of two votes that agree
+_NEAR: Final = 15.0  # pixels between two votes that agree
+
+
+class _Page(NamedTuple):
+    """Up to ``_PAGE`` fingers: (SLOTS, _PAGE, LENGTH) codes, (_PAGE, SLOTS) places and directions, whose they are."""
+
+    codes: NDArray[np.int8]
+    place: NDArray[np.complex64]
+    direction: NDArray[np.complex64]
+    prepared: list[PreparedMinutiae | None]
+    keys: list[str]
+
+
+class FingerIndex:
+    """Prepared fingers under keys, and the ones most like a probe."""
+
+    def __init__(self, engine: MinutiaeEngine) -> None:
+        self._engine = engine
+        self._pages: list[_Page] = []
+        self._where: dict[str, tuple[int, int]] = {}
+        self._free: list[tuple[int, int]] = []
+        self._floats = np.zeros((SLOTS, _PAGE, LENGTH), np.float32)
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def add(self, key: str, prepared: PreparedMinutiae) -> None:
+        """Take a finger in. Raises InputError if the key is taken."""
+        if key in self._where:
+            raise InputError(f"The index holds {key!r} already.")
+        if not self._free:
+            self._pages.append(_new_page())
+            self._free = [(len(self._pages) - 1, row) for row in reversed(range(_PAGE))]
+        at, row = self._free.pop()
+        page = self._pages[at]
+        chosen, short = _surest(prepared, SLOTS)
+        page.codes[: len(chosen), row] = np.clip(np.rint(short * _SCALE), -127, 127)
+        page.place[row, : len(chosen)] = prepared.constellation.place[chosen]
+        page.direction[row, : len(chosen)] = prepared.constellation.direction[chosen]
+        page.prepared[row], page.keys[row] = prepared, key
+        self._where[key] = at, row
+
+    def remove(self, key: str) -> None:
+        """Let a finger go: its codes are overwritten, its template held no longer. Raises InputError for none."""
+        if key not in self._where:
+            raise InputError(f"The index does not hold {key!r}.")
+        at, row = self._where.pop(key)
+        page = self._pages[at]
+        page.codes[:, row] = 0
+        page.place[row] = page.direction[row] = 0
+        page.prepared[row], page.keys[row] = None, ""
+        self._free.append((at, row))
+
+    def search(self, prepared: PreparedMinutiae, *, keep: int = _KEEP) -> list[tuple[str, float]]:
+        """The ``keep`` fingers that look most like the probe, with their comparison scores, best first."""
+        held = np.array(list(self._where.values()), np.int64).reshape(-1, 2)
+        if not len(held) or not len(prepared) or keep < 1:
+            return []
+        if len(held) > keep:
+            chosen, short = _surest(prepared, _PROBES)
+            least, most = _CLOSER_RANGE
+            closer = max(keep, min(max(int(_CLOSER * len(held)), least), most))
+            held = self._first_filter(held, short, closer)
+            held = self._second_filter(held, prepared, chosen, short, keep)
+        found = [self._compared(prepared, at, row) for at, row in held.tolist()]
+        return sorted(found, key=lambda item: (-item[1], item[0]))
+
+    def _compared(self, prepared: PreparedMinutiae, at: int, row: int) -> tuple[str, float]:
+        page = self._pages[at]
+        finger = page.prepared[row]
+        return page.keys[row], self._engine.compare_prepared(prepared, finger) if finger is not None else 0.0
+
+    def _first_filter(self, held: NDArray[np.int64], probe: Float32Array, keep: int) -> NDArray[np.int64]:
+        if len(held) <= keep or not len(probe):
+            return held[:keep]
+        transposed = np.ascontiguousarray(probe.T)
+        best = np.empty((len(self._pages), _PAGE, len(probe)), np.float32)
+        for at, page in enumerate(self._pages):
+            np.copyto(self._floats, page.codes)
+            alike = self._floats.reshape(-1, LENGTH) @ transposed
+            alike.reshape(SLOTS, _PAGE, -1).max(axis=0, out=best[at])
+        mine = best[held[:, 0], held[:, 1]]
+        unusual = (mine - mine.mean(axis=0)) / np.maximum(mine.std(axis=0), 1e-6)
+        scores = np.maximum(unusual - np.float32(_UNUSUAL), 0).sum(axis=1)
+        return held[np.argpartition(-scores, keep - 1)[:keep]]
+
+    def _second_filter(
+        self,
+        held: NDArray[np.int64],
+        prepared: PreparedMinutiae,
+        chosen: NDArray[np.intp],
+        probe: Float32Array,
+        keep: int,
+    ) -> NDArray[np.int64]:
+        if len(held) <= keep:
+            return held
+        held = held[np.lexsort((held[:, 1], held[:, 0]))]
+        votes = np.concatenate(
+            [
+                self._votes(held[begin : begin + _CHUNK].tolist(), prepared.constellation, chosen, probe)
+                for begin in range(0, len(held), _CHUNK)
+            ]
+        )
+        return held[np.argpartition(-votes, keep - 1)[:keep]]
+
+    def _votes(
+        self, held: list[list[int]], probe: Constellation, chosen: NDArray[np.intp], short: Float32Array
+    ) -> Float32Array:
+        codes_held = np.stack([self._pages[at].codes[:, row] for at, row in held]).astype(np.float32)
+        alike = (codes_held.reshape(-1, LENGTH) @ short.T).reshape(len(held), SLOTS, -1)
+        best = alike.argmax(axis=1)  # (K, P) the slot most like each minutia of the probe
+        strength = np.take_along_axis(alike, best[:, None], axis=1)[:, 0] * np.float32(1 / _SCALE)
+        place = np.stack([self._pages[at].place[row] for at, row in held])
+        direction = np.stack([self._pages[at].direction[row] for at, row in held])
+        turn = np.take_along_axis(direction, best, axis=1) * probe.direction[chosen].conj()
+        return _agreeing(
+            turn,
+            np.take_along_axis(place, best, axis=1),
+            probe.place[chosen],
+            np.maximum(strength - np.float32(_ALIKE), 0),
+        )
+
+
+def _agreeing(
+    turn: NDArray[np.complex64], place: NDArray[np.complex64], probe: NDArray[np.complex64], strength: Float32Array
+) -> Float32Array:
+    """(K,) how much weight agrees on one turn and one shift, of (K, P) pairs of minutiae with their strengths."""
+    same_turn = turn.real[:, :, None] * turn.real[:, None, :]
+    same_turn += turn.imag[:, :, None] * turn.imag[:, None, :]
+    agree = (same_turn > _TURN).astype(np.float32)
+    support = np.matmul(agree, strength[:, :, None])[:, :, 0]
+    leader = support.argmax(axis=1)
+    every = np.arange(len(turn))
+    follow = agree[every, leader] * strength
+    common = (follow * turn).sum(axis=1)
+    common /= np.maximum(np.abs(common), 1e-9)
+    shift = place - common[:, None] * probe[None, :]
+    gap = np.square(shift.real[:, :, None] - shift.real[:, None, :])
+    gap += np.square(shift.imag[:, :, None] - shift.imag[:, None, :])
+    near = np.maximum(1.0 - gap * np.float32(1.0 / (2 * _NEAR) ** 2), 0.0)
+    result: Float32Array = np.matmul(near, follow[:, :, None])[:, :, 0].max(axis=1)
+    return result
+
+
+def _surest(prepared: PreparedMinutiae, count: int) -> tuple[NDArray[np.intp], Float32Array]:
+    """The indices of the surest minutiae whose neighborhood can be compared, up to ``count``, and their codes."""
+    short = codes(prepared.cylinders)
+    order = np.argsort(-(prepared.weight * prepared.cylinders.usable), kind="stable")
+    order = order[prepared.cylinders.usable[order]][:count]
+    return order, short[order]
+
+
+def _new_page() -> _Page:
+    return _Page(
+        np.zeros((SLOTS, _PAGE, LENGTH), np.int8),
+        np.zeros((_PAGE, SLOTS), np.complex64),
+        np.zeros((_PAGE, SLOTS), np.complex64),
+        [None] * _PAGE,
+        [""] * _PAGE,
+    )
