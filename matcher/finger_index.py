@@ -7,12 +7,14 @@
 3. The ``keep`` best are compared in full; only these are in the answer, with the engine's own scores.
 
 A finger takes ``BYTES_PER_FINGER`` here, beside what its prepared template takes. What is removed is overwritten with
-zeros and let go. Refuses people, decisions, and threads: one caller at a time.
+zeros and let go. Several threads may search; only one may add or remove, and nobody search meanwhile. Refuses people
+and decisions.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -57,7 +59,11 @@ class FingerIndex:
         self._pages: list[_Page] = []
         self._where: dict[str, tuple[int, int]] = {}
         self._free: list[tuple[int, int]] = []
-        self._floats = np.zeros((SLOTS, _PAGE, LENGTH), np.float32)
+
+    @staticmethod
+    def reads(engine: object) -> bool:
+        """Whether this index can filter the templates that an engine prepares."""
+        return isinstance(engine, MinutiaeEngine)
 
     def __len__(self) -> int:
         return len(self._where)
@@ -89,9 +95,16 @@ class FingerIndex:
         page.prepared[row], page.keys[row] = None, ""
         self._free.append((at, row))
 
-    def search(self, prepared: PreparedMinutiae, *, keep: int = _KEEP) -> list[tuple[str, float]]:
-        """The ``keep`` fingers that look most like the probe, with their comparison scores, best first."""
-        held = np.array(list(self._where.values()), np.int64).reshape(-1, 2)
+    def search(
+        self, prepared: PreparedMinutiae, *, keep: int = _KEEP, among: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The ``keep`` fingers that look most like the probe, with their comparison scores, best first.
+
+        ``among`` restricts the search to some keys; those the index does not hold are passed over.
+        """
+        where = self._where
+        places = where.values() if among is None else (where[key] for key in among if key in where)
+        held = np.array(list(places), np.int64).reshape(-1, 2)
         if not len(held) or not len(prepared) or keep < 1:
             return []
         if len(held) > keep:
@@ -112,10 +125,11 @@ class FingerIndex:
         if len(held) <= keep or not len(probe):
             return held[:keep]
         transposed = np.ascontiguousarray(probe.T)
+        floats = np.empty((SLOTS, _PAGE, LENGTH), np.float32)
         best = np.empty((len(self._pages), _PAGE, len(probe)), np.float32)
         for at, page in enumerate(self._pages):
-            np.copyto(self._floats, page.codes)
-            alike = self._floats.reshape(-1, LENGTH) @ transposed
+            np.copyto(floats, page.codes)
+            alike = floats.reshape(-1, LENGTH) @ transposed
             alike.reshape(SLOTS, _PAGE, -1).max(axis=0, out=best[at])
         mine = best[held[:, 0], held[:, 1]]
         unusual = (mine - mine.mean(axis=0)) / np.maximum(mine.std(axis=0), 1e-6)

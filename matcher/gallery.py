@@ -10,13 +10,15 @@ part. Lists of faces end after ``enrolled_faces.MOST_CANDIDATES``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from matcher.background import background
 from matcher.enrolled_faces import EnrolledFaces, Fusion, Hit, fuse_by_person
+from matcher.enrolled_fingers import EnrolledFingers
 from matcher.ports import FaceEngine, FingerEngine
 from models.biometrics import (
     Candidate,
@@ -37,7 +39,7 @@ class _Rows(NamedTuple):
     people: tuple[str, ...]
     reference_ids: tuple[str, ...]
     positions: tuple[FingerPosition | None, ...]
-    prepared: Any  # EnrolledFaces for faces, a list of the engine's own for fingers
+    prepared: Any  # EnrolledFaces or EnrolledFingers
 
 
 class _Held(NamedTuple):
@@ -112,22 +114,44 @@ class Gallery:
     def identify_finger(
         self, template: Template | Sequence[Template], *, position: FingerPosition | None = None
     ) -> CandidateList:
-        """Everyone with a finger, best first; ``position`` restricts to one finger. Raises TemplateError."""
-        return self._ranked_fingers(template, _at_position(self._held.fingers, position))
+        """Whoever has a finger like this, best first; ``position`` restricts to one finger. Raises TemplateError.
+
+        From ``enrolled_fingers.SEARCHED_FROM`` references on only the best few dozen are compared and listed.
+        """
+        rows = self._held.fingers
+        chosen = None if position is None else _at_position(rows, position)
+        return self._ranked_fingers(template, rows, chosen)
 
     def verify_finger(
         self, person_id: str, template: Template | Sequence[Template], *, position: FingerPosition | None = None
     ) -> Candidate | None:
         """How much this person's finger references agree; None without any. Raises TemplateError."""
-        mine = _at_position(_only(self._held.fingers, person_id), position)
-        return next(iter(self._ranked_fingers(template, mine)), None)
+        rows = self._held.fingers
+        mine = _of_person(rows, person_id)
+        if position is not None:
+            mine = [at for at in mine if rows.positions[at] == position]
+        return next(iter(self._ranked_fingers(template, rows, mine)), None)
+
+    def verify_fingers(
+        self, person_id: str, templates: Mapping[FingerPosition, Template | Sequence[Template]]
+    ) -> Candidate | None:
+        """How much several fingers of this person agree: the mean of their scores, named by the best of them.
+
+        A finger that is not enrolled takes no part; None if none is. Two fingers of another person agree by chance far
+        less often than one, so a threshold for one finger is on the safe side. Raises TemplateError.
+        """
+        each = [self.verify_finger(person_id, probes, position=at) for at, probes in templates.items()]
+        found = [candidate for candidate in each if candidate is not None]
+        if not found:
+            return None
+        best = max(found, key=lambda candidate: candidate.score)
+        return replace(best, score=sum(candidate.score for candidate in found) / len(found))
 
     def _built(self, references: tuple[Reference, ...]) -> _Held:
         faces = _usable(references, Modality.FACE, self._face_engine)
         fingers = _usable(references, Modality.FINGER, self._finger_engine)
-        prepared = [self._finger_engine.prepare(item.template) for item in fingers] if self._finger_engine else []
         ignored = len(references) - len(faces) - len(fingers)
-        return _Held(self._face_rows(faces), _rows(fingers, prepared), ignored)
+        return _Held(self._face_rows(faces), self._finger_rows(fingers), ignored)
 
     def _face_rows(self, faces: list[Reference]) -> _Rows:
         rows = _rows(faces, None)
@@ -149,20 +173,30 @@ class Gallery:
             raise InputError("A search needs at least one template.")
         return weighted_mean(self._face_engine.vectors(templates), weights)
 
-    def _ranked_fingers(self, templates: Template | Sequence[Template], rows: _Rows) -> CandidateList:
+    def _finger_rows(self, fingers: list[Reference]) -> _Rows:
+        rows = _rows(fingers, None)
+        if self._finger_engine is None or not fingers:
+            return rows
+        prepared = [self._finger_engine.prepare(item.template) for item in fingers]
+        return rows._replace(prepared=EnrolledFingers(self._finger_engine, prepared))
+
+    def _ranked_fingers(
+        self, templates: Template | Sequence[Template], rows: _Rows, chosen: list[int] | None
+    ) -> CandidateList:
         if self._finger_engine is None:
             raise ConfigurationError("This gallery has no finger engine.")
         probes = [templates] if isinstance(templates, Template) else list(templates)
         if not probes:
             raise InputError("A search needs at least one template.")
-        compare = self._finger_engine.compare_prepared
         prepared = [self._finger_engine.prepare(probe) for probe in probes]
-        if not rows.people:
+        if rows.prepared is None or chosen == []:
             return ()
-        # The best impression speaks: unlike frames of a face, impressions cover different parts of a finger.
-        scores = np.array([max(compare(probe, held) for probe in prepared) for held in rows.prepared], np.float32)
-        _, fused = fuse_by_person(scores[None], rows.owner, fusion="mean_top" if self._fusion == "mean_top" else "best")
-        return _ranked(rows, fused[0], scores)
+        scores = rows.prepared.scores(prepared, chosen)
+        found = sorted(scores)
+        owner = rows.owner[found]
+        single = np.array([scores[at] for at in found], np.float32)
+        people, fused = fuse_by_person(single[None], owner, fusion="mean_top" if self._fusion == "mean_top" else "best")
+        return _ranked(rows, people, fused[0], {at: scores[at] for at in found})
 
 
 def weighted_mean(rows: Float32Array, weights: Sequence[float] | None = None) -> Float32Array:
@@ -182,13 +216,17 @@ def _candidate(rows: _Rows, hit: Hit) -> Candidate:
     return Candidate(rows.people[hit.person], rows.reference_ids[hit.reference], hit.score, hit.similarity)
 
 
-def _ranked(rows: _Rows, fused: Float32Array, scores: Float32Array) -> CandidateList:
-    """Candidates by fused score (K,), each with the reference that scored best of the (R,) single scores."""
+def _ranked(rows: _Rows, people: Any, fused: Float32Array, scores: Mapping[int, float]) -> CandidateList:
+    """Candidates by fused score (K,) of ``people`` (K,), each with the reference whose own score was best."""
     best: dict[int, int] = {}
-    for at in np.argsort(-scores, kind="stable"):
-        best.setdefault(int(rows.owner[at]), int(at))
-    order = np.argsort(-fused, kind="stable")
-    return tuple(Candidate(rows.people[at], rows.reference_ids[best[at]], float(fused[at])) for at in order.tolist())
+    for at in sorted(scores, key=lambda at: (-scores[at], at)):
+        best.setdefault(int(rows.owner[at]), at)
+    order = np.argsort(-fused, kind="stable").tolist()
+    owners = [int(people[at]) for at in order]
+    return tuple(
+        Candidate(rows.people[owner], rows.reference_ids[best[owner]], float(fused[at]))
+        for owner, at in zip(owners, order, strict=True)
+    )
 
 
 def _usable(references: Iterable[Reference], modality: Modality, engine: Any) -> list[Reference]:
@@ -219,24 +257,5 @@ def _of_person(rows: _Rows, person_id: str) -> list[int]:
     return np.flatnonzero(rows.owner == rows.people.index(person_id)).tolist()
 
 
-def _only(rows: _Rows, person_id: str) -> _Rows:
-    return _taken(rows, _of_person(rows, person_id))
-
-
-def _at_position(rows: _Rows, position: FingerPosition | None) -> _Rows:
-    if position is None:
-        return rows
-    return _taken(rows, [at for at, held in enumerate(rows.positions) if held == position])
-
-
-def _taken(rows: _Rows, chosen: list[int]) -> _Rows:
-    """Some of the rows; the people are those who still have one."""
-    kept = sorted({int(rows.owner[at]) for at in chosen})
-    index = {old: new for new, old in enumerate(kept)}
-    return _Rows(
-        np.array([index[int(rows.owner[at])] for at in chosen], np.int64),
-        tuple(rows.people[at] for at in kept),
-        tuple(rows.reference_ids[at] for at in chosen),
-        tuple(rows.positions[at] for at in chosen),
-        [rows.prepared[at] for at in chosen],
-    )
+def _at_position(rows: _Rows, position: FingerPosition) -> list[int]:
+    return [at for at, held in enumerate(rows.positions) if held == position]
