@@ -30,6 +30,7 @@ from kiosk.finger_step import FingerStep
 from kiosk.journal import Ballast, Journal
 from kiosk.keys import KioskKeys, Pairing, hold_state_dir, load_pairing, make_state_dir
 from kiosk.pairing import PairingRefused, mark_revoked, open_site_key, pair
+from kiosk.presence import make_checks
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
@@ -38,7 +39,6 @@ from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
 from kiosk.thresholds import SiteThresholds
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
-from matcher.presentation import PresentationCheck, PresentationChecks
 from models.errors import AccessDenied, ConfigurationError, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
@@ -277,14 +277,10 @@ def face_step(
         frames=camera,
         face=config.face,
         timing=config.visit,
-        make_check=_drawn(PresentationChecks(mirrored=config.camera.mirrored)),
+        make_check=make_checks(config),
         simulated=lambda: camera.info().simulated,
         thresholds=thresholds,
     )
-
-
-def _drawn(checks: PresentationChecks) -> Callable[[int, bool], PresentationCheck]:
-    return lambda strikes, gentle: checks.draw(strikes=strikes, gentle=gentle)
 
 
 def finger_step(

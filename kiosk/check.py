@@ -17,6 +17,7 @@ from kiosk.config import KioskConfig
 from kiosk.journal import Journal
 from kiosk.keys import KioskKeys, load_pairing, make_state_dir
 from kiosk.pairing import open_site_key
+from kiosk.presence import site_network
 from matcher.engines import load_engine
 from models.attendance import TimeQuality, parse_time
 from models.errors import MusterError, StoreError
@@ -60,6 +61,7 @@ def check_kiosk(config: KioskConfig, *, clock: Clock | None = None) -> list[Chec
         ("sensor", lambda: _sensor(config)),
         ("face engine", lambda: _engine("face engine", config.face.engine)),
         ("finger engine", lambda: _engine("finger engine", config.finger.engine)),
+        ("network", lambda: _network(config)),
         ("pairing", lambda: _pairing(config)),
         ("journal", lambda: _journal(config, clock)),
         ("center", lambda: _center(config, clock)),
@@ -125,6 +127,13 @@ def _sensor(config: KioskConfig) -> Checked:
 def _engine(what: str, name: str) -> Checked:
     engine = load_engine(name)
     return Checked(what, True, f"{name} is ready, its templates are {engine.format}.")
+
+
+def _network(config: KioskConfig) -> Checked:
+    network = site_network(config.presentation)
+    if network is None:
+        return Checked("network", True, "none is configured; the presentation check does without one.")
+    return Checked("network", True, f"{network.manifest.name} is ready, and every visit must pass it.")
 
 
 def _pairing(config: KioskConfig) -> Checked:

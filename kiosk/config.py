@@ -102,12 +102,28 @@ class FingerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentationConfig:
+    """The site's own network that judges whether a face is a living one; an empty ``network`` means there is none.
+
+    A network that is known here needs its file's name only; of another one the rest has to be said, too.
+    """
+
+    network: str = ""
+    network_sha256: str = ""
+    crop: float | None = _limited(None, minimum=1.0, maximum=6.0)
+    input_px: int | None = _limited(None, minimum=16, maximum=1024)
+    live_index: int | None = _limited(None, minimum=0, maximum=1000)
+    threshold: float | None = _limited(None, minimum=0.0001, maximum=0.9999)
+    attack: float | None = _limited(None, minimum=0.0001, maximum=0.9999)
+
+
+@dataclass(frozen=True, slots=True)
 class VisitConfig:
     """How long the kiosk waits for what."""
 
     look_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
     finger_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
-    challenge_timeout_s: float = _limited(15.0, minimum=0.1, maximum=600)
+    challenge_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
     absent_after_s: float = _limited(3.0, minimum=0.05, maximum=60)
     result_s: float = _limited(6.0, minimum=0.0, maximum=120)
     leave_timeout_s: float = _limited(15.0, minimum=0.0, maximum=600)
@@ -142,6 +158,7 @@ class KioskConfig:
     sensor: SensorConfig = field(default_factory=SensorConfig)
     face: FaceConfig = field(default_factory=FaceConfig)
     finger: FingerConfig = field(default_factory=FingerConfig)
+    presentation: PresentationConfig = field(default_factory=PresentationConfig)
     visit: VisitConfig = field(default_factory=VisitConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
     panel: PanelConfig = field(default_factory=PanelConfig)

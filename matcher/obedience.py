@@ -26,19 +26,21 @@ class ObedienceLimits:
 
     turned_deg: float = 6.5  # sheets of paper turned by 28 stay below 6 in 95 of 100 pictures
     to_dot_deg: float = 5.0  # a dot lies on the screen: eyes do part of the way
-    further: float = 0.7  # of that, so far from where it was when the prompt was shown
+    across: float = 0.3  # of that, so far beyond the middle must be who was sent to the other side
+    reach_deg: float = 15.0  # where a head is expected to go
     gentle: float = 0.75  # of all that, what is asked of a stiff neck
     within_deg: float = 35.0  # of the asked direction
     frames: int = 2  # in a row
-    astray_deg: float = 14.0  # so far out in a direction that was never asked is the wrong way
-    astray_beyond_deg: float = 75.0  # from the asked direction, and from the one before
+    astray_deg: float = 14.0  # so far in another direction is the wrong way
+    astray_beyond_deg: float = 75.0  # from the asked direction
     astray_frames: int = 3
     earliest_s: float = 0.2  # nobody obeys faster
     quick_s: float = 1.4
     turn_more_s: float = 2.0
-    prompt_s: float = 5.0  # how long one prompt waits
+    prompt_s: float = 4.0  # how long one prompt waits
+    skips: int = 2  # prompts of a try that nothing may come of
     latest_s: float = 20.0
-    answers: int = 3  # one more if any was slow, and one more for each try before that went wrong
+    answers: int = 3  # one more if any was slow, one for each prompt skipped and each try before that went wrong
     most: int = 7
 
 
@@ -79,7 +81,7 @@ class Obedience:
         self.prompt, self._came_from = REST, REST
         self._shown_s = self._next_s = math.inf
         self._shown_at: Direction = (0.0, 0.0)
-        self._there = self._astray = 0
+        self._there = self._astray = self._skips = 0
         self._waited_s = self.farthest_deg = 0.0
         self._latencies: list[float] = []
         self._asked: list[Prompt] = []
@@ -115,6 +117,7 @@ class Obedience:
         measures = {
             "answers": float(len(self._latencies)),
             "needed": float(self._needed()),
+            "skipped": float(self._skips),
             "farthest_deg": round(self.farthest_deg, 1),
             "gentle": float(self._script.gentle),
             "wrong_way": float(self.disobeyed),
@@ -144,7 +147,7 @@ class Obedience:
 
     def _needed(self) -> int:
         slow = any(latency_s > self._limits.quick_s for latency_s in self._latencies)
-        return self._limits.answers + int(slow) + self._strikes
+        return self._limits.answers + int(slow) + self._skips + self._strikes
 
     def _enough(self) -> bool:
         return len(self._latencies) >= self._needed()
@@ -172,7 +175,7 @@ class Obedience:
                 self._answered(tracked.t_s)
                 return
             if self._waited_s > self._limits.prompt_s:
-                self.spent = True
+                self._skipped(tracked.t_s)
                 return
         self._astray = self._astray + 1 if self._went_astray(way) else 0
         if self._astray >= self._limits.astray_frames:
@@ -188,25 +191,40 @@ class Obedience:
         self._waited_s = 0.0
         self._astray = 0
 
+    def _skipped(self, t_s: float) -> None:
+        """Nothing came of a prompt: another one is asked, and one answer more."""
+        self._asked.pop()
+        self._skips += 1
+        self.spent = self._skips > self._limits.skips
+        self._next_s = t_s
+
     def _is_there(self, way: Direction, toward: Direction) -> bool:
-        """Whether the head went this way since it was asked, and mostly this way."""
+        """Whether the head went this way since it was asked, and mostly this way.
+
+        Nobody stands like a post, so what counts is the way from where the head was. Only who was sent to the other side
+        must have come across the middle: to come back by oneself is no answer.
+        """
         limits = self._limits
         wanted = limits.turned_deg if self.prompt.dot is None else limits.to_dot_deg
         wanted *= limits.gentle if self._script.gentle else 1.0
-        along, before = _dot(way, toward), _dot(self._shown_at, toward)
+        moved = _minus(way, self._shown_at)
+        along, before = _dot(moved, toward), self._came_from.toward
         self.farthest_deg = max(self.farthest_deg, along)
-        return (
-            along >= wanted
-            and along - before >= limits.further * wanted
-            and _apart_deg(way, toward) <= limits.within_deg
-        )
+        back = before is not None and _dot(before, toward) < -0.1
+        across = not back or _dot(way, toward) >= limits.across * wanted
+        return along >= wanted and across and self._off_deg(moved, toward) <= limits.within_deg
 
     def _went_astray(self, way: Direction) -> bool:
-        """Whether the head is far out where neither this prompt nor the one before sent it."""
-        if math.hypot(*way) < self._limits.astray_deg:
+        """Whether the head went far where this prompt did not send it."""
+        moved, toward = _minus(way, self._shown_at), self.prompt.toward
+        if math.hypot(*moved) < self._limits.astray_deg:
             return False
-        allowed = (prompt.toward for prompt in (self.prompt, self._came_from) if prompt.toward is not None)
-        return all(_apart_deg(way, toward) > self._limits.astray_beyond_deg for toward in allowed)
+        return toward is None or self._off_deg(moved, toward) > self._limits.astray_beyond_deg
+
+    def _off_deg(self, moved: Direction, toward: Direction) -> float:
+        """The angle between a movement and the asked one: straight on, or from where the head was to its aim."""
+        there = _minus((self._limits.reach_deg * toward[0], self._limits.reach_deg * toward[1]), self._shown_at)
+        return min(_apart_deg(moved, toward), _apart_deg(moved, there))
 
     def _way(self, tracked: Tracked) -> Direction:
         """Where the head went from rest, in the person's own directions."""
@@ -215,6 +233,10 @@ class Obedience:
 
 def _dot(one: Direction, other: Direction) -> float:
     return one[0] * other[0] + one[1] * other[1]
+
+
+def _minus(one: Direction, other: Direction) -> Direction:
+    return one[0] - other[0], one[1] - other[1]
 
 
 def _apart_deg(one: Direction, other: Direction) -> float:

@@ -144,8 +144,8 @@ class PresentationCheck:
 class PresentationChecks:
     """Makes a fresh check per visit; the shape predictor behind them is loaded once, with the first one.
 
-    ``more`` makes further witnesses that may object, e.g. a passive network. Not safe across threads. ``mirrored``:
-    the camera hands out mirror pictures.
+    ``more`` makes further witnesses, e.g. a passive network; those named in ``required`` must pass, the others may only
+    object. Not safe across threads. ``mirrored``: the camera hands out mirror pictures.
     """
 
     def __init__(
@@ -154,8 +154,10 @@ class PresentationChecks:
         rng: Random | None = None,
         mirrored: bool = False,
         more: Sequence[Callable[[], PresentationWitness]] = (),
+        required: frozenset[str] = frozenset(),
     ) -> None:
         self._rng, self._mirrored, self._more = rng, mirrored, tuple(more)
+        self._required = frozenset({Obedience.name, SolidHead.name, FrameFreshness.name}) | required
 
     @cached_property
     def _points(self) -> FacePoints | None:
@@ -175,4 +177,4 @@ class PresentationChecks:
             track, script = HeadTrack(self._points), ChallengeScript(rng=self._rng, gentle=gentle)
             moving = [Obedience(track, script, mirrored=self._mirrored, strikes=strikes), SolidHead(track)]
         witnesses = [*moving, FrameFreshness(), *(make() for make in self._more)]
-        return PresentationCheck(witnesses, frozenset({Obedience.name, SolidHead.name, FrameFreshness.name}))
+        return PresentationCheck(witnesses, self._required)

@@ -11,10 +11,11 @@ a webcam (rest).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from matcher.head_track import HeadTrack, Tracked
-from matcher.parallax import Parallax, plane_deg
+from matcher.parallax import NOSE_HEIGHT, Parallax, plane_deg
 from matcher.ports import DetectedFace
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import UInt8Array
@@ -33,7 +34,8 @@ class SolidLimits:
     ways: int = 2  # of which one at least is sideways
     solid_share: float = 0.55  # of the angle that the plane of the face shows
     plane_deg: tuple[float, float] = (27.0, 33.0)  # so far the plane must have turned to be called one
-    plane_share: float = 0.35  # of that angle, as much parallax at most
+    plane_share: float = 0.35  # of that angle, as much parallax at most, as either detector sees it
+    plane_misfit: float = 0.03  # points that do not fit are no evidence
     plane_frames: int = 5
 
 
@@ -69,7 +71,7 @@ class SolidHead:
             self._forget()
         if tracked.moved is None or self._failed:
             return
-        self._flat = self._flat + 1 if self._as_plane(tracked.moved, tracked.turned_deg) else 0
+        self._flat = self._flat + 1 if self._as_plane(tracked, tracked.moved) else 0
         self._flattest = max(self._flat, self._flattest)
         self._failed = self._flat >= self._limits.plane_frames
         solid = [way for axis in (0, 1) if (way := self._as_solid(tracked, tracked.moved, axis)) is not None]
@@ -106,10 +108,16 @@ class SolidHead:
         )
         return (axis, sign) if all(seen) else None
 
-    def _as_plane(self, moved: Parallax, turned: tuple[float, float]) -> bool:
+    def _as_plane(self, tracked: Tracked, moved: Parallax) -> bool:
         """Whether the face is as narrow, or as low, as a turned one and nothing left its plane."""
         limits = self._limits
+        if moved.misfit > limits.plane_misfit:
+            return False
         return any(
-            seen >= enough and abs(along) < limits.plane_share * seen
-            for seen, enough, along in zip(plane_deg(moved), limits.plane_deg, turned, strict=True)
+            seen >= enough
+            and abs(turned) < limits.plane_share * seen
+            and abs(again) < limits.plane_share * NOSE_HEIGHT * math.sin(math.radians(seen))
+            for seen, enough, turned, again in zip(
+                plane_deg(moved), limits.plane_deg, tracked.turned_deg, tracked.again, strict=True
+            )
         )

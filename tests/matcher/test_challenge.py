@@ -83,7 +83,7 @@ def test_who_does_nothing_is_undecided_and_told_to_turn_more() -> None:
     who = visitor(answer=lambda prompt: (0.0, 0.0))
     who.stand(4)
     assert (verdicts(who), who.challenge.hint()) == ((U, U), ChallengeHint.TURN_MORE)
-    who.stand(4)
+    who.stand(10)
     assert who.challenge.spent and not who.challenge.disobeyed
     assert who.challenge.hint() is ChallengeHint.TRY_AGAIN
 
