@@ -31,14 +31,15 @@ BYTES_PER_FINGER: Final = SLOTS * (LENGTH + 2 * 8)
 _PAGE: Final = 128  # fingers; what is compared in one product of matrices, so that it stays in the cache
 _PROBES: Final = 32  # minutiae of a probe that take part
 _SCALE: Final = 256.0  # of a code's numbers, most of them within 0.3, to int8
-_UNUSUAL: Final = 0.5  # standard deviations above the other fingers, from where on it counts
-_ALIKE: Final = 0.2  # products of two codes below this are no pair
+_UNUSUAL: Final = 0.5  # standard deviations above the other fingers, from where on a look at all counts
+_LEAST_UNUSUAL: Final = -1.0  # likewise from where on a pair has a vote
 _CLOSER: Final = 0.15  # share of the fingers that the second filter looks at,
 _CLOSER_RANGE: Final = (400, 5000)  # at least and at most
-_CHUNK: Final = 500  # fingers that the second filter looks at in one step, to stay in the cache
-_KEEP: Final = 24
+_CHUNK: Final = 250  # fingers that the second filter looks at in one step, to stay in the cache
+_KEEP: Final = 20
 _TURN: Final = math.cos(math.radians(20))  # of two votes that agree
-_NEAR: Final = 15.0  # pixels between two votes that agree
+_NEAR: Final = 16.0  # pixels by which two pairs that agree may miss each other,
+_STRETCH: Final = 0.1  # and more with their distance
 
 
 class _Page(NamedTuple):
@@ -49,6 +50,14 @@ class _Page(NamedTuple):
     direction: NDArray[np.complex64]
     prepared: list[PreparedMinutiae | None]
     keys: list[str]
+
+
+class _Probe(NamedTuple):
+    """What is searched for: all minutiae, the indices of those that take part (P,) and their codes (P, LENGTH)."""
+
+    whole: Constellation
+    chosen: NDArray[np.intp]
+    codes: Float32Array
 
 
 class FingerIndex:
@@ -108,11 +117,8 @@ class FingerIndex:
         if not len(held) or not len(prepared) or keep < 1:
             return []
         if len(held) > keep:
-            chosen, short = _surest(prepared, _PROBES)
-            least, most = _CLOSER_RANGE
-            closer = max(keep, min(max(int(_CLOSER * len(held)), least), most))
-            held = self._first_filter(held, short, closer)
-            held = self._second_filter(held, prepared, chosen, short, keep)
+            probe = _Probe(prepared.constellation, *_surest(prepared, _PROBES))
+            held = self._filtered(held, probe, keep)
         found = [self._compared(prepared, at, row) for at, row in held.tolist()]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
@@ -121,77 +127,67 @@ class FingerIndex:
         finger = page.prepared[row]
         return page.keys[row], self._engine.compare_prepared(prepared, finger) if finger is not None else 0.0
 
-    def _first_filter(self, held: NDArray[np.int64], probe: Float32Array, keep: int) -> NDArray[np.int64]:
-        if len(held) <= keep or not len(probe):
+    def _filtered(self, held: NDArray[np.int64], probe: _Probe, keep: int) -> NDArray[np.int64]:
+        if not len(probe.chosen):
             return held[:keep]
-        transposed = np.ascontiguousarray(probe.T)
+        best = self._best_codes(probe)[held[:, 0], held[:, 1]]
+        usual = best.mean(axis=0), np.maximum(best.std(axis=0), 1e-6)
+        unusual = np.maximum((best - usual[0]) / usual[1] - np.float32(_UNUSUAL), 0).sum(axis=1)
+        least, most = _CLOSER_RANGE
+        held = _highest(held, unusual, max(keep, min(max(int(_CLOSER * len(held)), least), most)))
+        held = held[np.lexsort((held[:, 1], held[:, 0]))]
+        chunks = [held[begin : begin + _CHUNK].tolist() for begin in range(0, len(held), _CHUNK)]
+        return _highest(held, np.concatenate([self._votes(chunk, probe, *usual) for chunk in chunks]), keep)
+
+    def _best_codes(self, probe: _Probe) -> Float32Array:
+        """(pages, _PAGE, P): for each minutia of the probe the product with the finger's code most like it."""
+        transposed = np.ascontiguousarray(probe.codes.T)
         floats = np.empty((SLOTS, _PAGE, LENGTH), np.float32)
-        best = np.empty((len(self._pages), _PAGE, len(probe)), np.float32)
+        best = np.empty((len(self._pages), _PAGE, len(probe.chosen)), np.float32)
         for at, page in enumerate(self._pages):
             np.copyto(floats, page.codes)
             alike = floats.reshape(-1, LENGTH) @ transposed
             alike.reshape(SLOTS, _PAGE, -1).max(axis=0, out=best[at])
-        mine = best[held[:, 0], held[:, 1]]
-        unusual = (mine - mine.mean(axis=0)) / np.maximum(mine.std(axis=0), 1e-6)
-        scores = np.maximum(unusual - np.float32(_UNUSUAL), 0).sum(axis=1)
-        return held[np.argpartition(-scores, keep - 1)[:keep]]
+        return best
 
-    def _second_filter(
-        self,
-        held: NDArray[np.int64],
-        prepared: PreparedMinutiae,
-        chosen: NDArray[np.intp],
-        probe: Float32Array,
-        keep: int,
-    ) -> NDArray[np.int64]:
-        if len(held) <= keep:
-            return held
-        held = held[np.lexsort((held[:, 1], held[:, 0]))]
-        votes = np.concatenate(
-            [
-                self._votes(held[begin : begin + _CHUNK].tolist(), prepared.constellation, chosen, probe)
-                for begin in range(0, len(held), _CHUNK)
-            ]
-        )
-        return held[np.argpartition(-votes, keep - 1)[:keep]]
-
-    def _votes(
-        self, held: list[list[int]], probe: Constellation, chosen: NDArray[np.intp], short: Float32Array
-    ) -> Float32Array:
-        codes_held = np.stack([self._pages[at].codes[:, row] for at, row in held]).astype(np.float32)
-        alike = (codes_held.reshape(-1, LENGTH) @ short.T).reshape(len(held), SLOTS, -1)
+    def _votes(self, held: list[list[int]], probe: _Probe, mean: Float32Array, spread: Float32Array) -> Float32Array:
+        """(K,) how much weight of likely pairs agrees on one way to lay the probe on each of these fingers."""
+        floats = np.stack([self._pages[at].codes[:, row] for at, row in held]).astype(np.float32)
+        alike = (floats.reshape(-1, LENGTH) @ probe.codes.T).reshape(len(held), SLOTS, -1)
         best = alike.argmax(axis=1)  # (K, P) the slot most like each minutia of the probe
-        strength = np.take_along_axis(alike, best[:, None], axis=1)[:, 0] * np.float32(1 / _SCALE)
+        unusual = (np.take_along_axis(alike, best[:, None], axis=1)[:, 0] - mean) / spread
         place = np.stack([self._pages[at].place[row] for at, row in held])
         direction = np.stack([self._pages[at].direction[row] for at, row in held])
-        turn = np.take_along_axis(direction, best, axis=1) * probe.direction[chosen].conj()
+        turn = np.take_along_axis(direction, best, axis=1) * probe.whole.direction[probe.chosen].conj()
         return _agreeing(
             turn,
             np.take_along_axis(place, best, axis=1),
-            probe.place[chosen],
-            np.maximum(strength - np.float32(_ALIKE), 0),
+            probe.whole.place[probe.chosen],
+            np.maximum(unusual - np.float32(_LEAST_UNUSUAL), 0),
         )
 
 
 def _agreeing(
     turn: NDArray[np.complex64], place: NDArray[np.complex64], probe: NDArray[np.complex64], strength: Float32Array
 ) -> Float32Array:
-    """(K,) how much weight agrees on one turn and one shift, of (K, P) pairs of minutiae with their strengths."""
-    same_turn = turn.real[:, :, None] * turn.real[:, None, :]
-    same_turn += turn.imag[:, :, None] * turn.imag[:, None, :]
-    agree = (same_turn > _TURN).astype(np.float32)
-    support = np.matmul(agree, strength[:, :, None])[:, :, 0]
-    leader = support.argmax(axis=1)
-    every = np.arange(len(turn))
-    follow = agree[every, leader] * strength
-    common = (follow * turn).sum(axis=1)
-    common /= np.maximum(np.abs(common), 1e-9)
-    shift = place - common[:, None] * probe[None, :]
-    gap = np.square(shift.real[:, :, None] - shift.real[:, None, :])
-    gap += np.square(shift.imag[:, :, None] - shift.imag[:, None, :])
-    near = np.maximum(1.0 - gap * np.float32(1.0 / (2 * _NEAR) ** 2), 0.0)
-    result: Float32Array = np.matmul(near, follow[:, :, None])[:, :, 0].max(axis=1)
+    """(K,) of (K, P) pairs of minutiae: the weight of all that agree with the one that most agree with.
+
+    Two pairs agree if both turn the finger alike and each, turned so, predicts where the other one lies.
+    """
+    step = probe[None, :] - probe[:, None]
+    x, y = place.real, place.imag
+    cosine, sine = turn.real[:, :, None], turn.imag[:, :, None]
+    miss = np.square(x[:, None, :] - x[:, :, None] - cosine * step.real + sine * step.imag)
+    miss += np.square(y[:, None, :] - y[:, :, None] - cosine * step.imag - sine * step.real)
+    agree = np.maximum(1.0 - miss / np.square(_NEAR + _STRETCH * np.abs(step)).astype(np.float32), 0.0)
+    agree = np.minimum(agree, agree.transpose(0, 2, 1))
+    agree *= cosine * turn.real[:, None, :] + sine * turn.imag[:, None, :] > _TURN
+    result: Float32Array = np.matmul(agree, strength[:, :, None])[:, :, 0].max(axis=1)
     return result
+
+
+def _highest(held: NDArray[np.int64], scores: Float32Array, count: int) -> NDArray[np.int64]:
+    return held if len(held) <= count else held[np.argpartition(-scores, count - 1)[:count]]
 
 
 def _surest(prepared: PreparedMinutiae, count: int) -> tuple[NDArray[np.intp], Float32Array]:
