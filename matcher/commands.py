@@ -23,6 +23,7 @@ from rich.table import Table
 
 from matcher.evaluation.attack_command import attack_command
 from matcher.evaluation.scale_command import scale_command
+from matcher.evaluation.second_opinion_command import second_opinion_command
 from models.errors import InputError
 
 _FOLDER = click.Path(path_type=Path)
@@ -87,21 +88,25 @@ def evaluate() -> None:
 
 
 evaluate.add_command(scale_command)
+evaluate.add_command(second_opinion_command)
 evaluate.add_command(attack_command)
 
 
 @evaluate.command("face")
 @click.argument("folder", type=_FOLDER)
 @click.option("--engine", default="sface", show_default=True, help="sface, dlib, onnx:FILE, or a site's own.")
+@click.option("--also", type=_FOLDER, multiple=True, help="Apply FOLDER's threshold here too; may be repeated.")
 @click.option("--json", "json_file", type=_FOLDER, help="Write the rates here as JSON.")
-@click.option("--draws", default=10, show_default=True, type=click.IntRange(1, 1000), help="Random galleries.")
+@click.option("--draws", default=30, show_default=True, type=click.IntRange(1, 1000), help="Random galleries.")
 @click.option("--seed", default=1, show_default=True, help="Of the draws.")
-def face_command(folder: Path, engine: str, json_file: Path | None, draws: int, seed: int) -> None:
-    """Measure a face engine on FOLDER, which holds images/<person>/<photographs>."""
+def face_command(
+    folder: Path, engine: str, also: tuple[Path, ...], json_file: Path | None, draws: int, seed: int
+) -> None:
+    """Measure a face engine on FOLDER: <person>/<photographs>, there or in images, or <person>_<x>_<y>_<z>/<frames>."""
     from matcher.evaluation.face import evaluate_face
 
     with _counted("photographs") as progress:
-        report = evaluate_face(folder, engine=engine, draws=draws, seed=seed, progress=progress)
+        report = evaluate_face(folder, also=also, engine=engine, draws=draws, seed=seed, progress=progress)
     _finish(report, json_file)
 
 

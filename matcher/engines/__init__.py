@@ -14,6 +14,7 @@ ENGINES = {
     "sface": "matcher.engines.sface:SFaceEngine",
     "onnx": "matcher.engines.onnx_face:OnnxFaceEngine",
     "dlib": "matcher.engines.dlib_face:DlibFaceEngine",
+    "sface+dlib": "matcher.engines.second_opinion:SecondOpinionEngine",
     "minutiae": "matcher.engines.minutiae:MinutiaeEngine",
 }
 
