@@ -4,6 +4,9 @@ Pictures are named ``<finger>_<impression>.png`` (tif, bmp, jpg). Genuine compar
 finger. Impostor comparisons are, under ``fvc``, the first impression of each finger against that of every other (the
 protocol of the Fingerprint Verification Competition); under ``all``, every impression against every one of another
 finger. A picture without enough minutiae is a failure to acquire; its comparisons stay in and score 0, as in FVC.
+
+Every third finger in the order of names is ``held_out``: where the matcher was chosen on a collection, these fingers
+were not looked at. Its genuine comparisons are theirs alone, its impostor comparisons those that touch one of them.
 """
 
 from __future__ import annotations
@@ -21,16 +24,18 @@ import numpy as np
 from matcher.engines import load_engine
 from matcher.evaluation import rates
 from matcher.evaluation.acquisition import Make, acquire_all
-from matcher.evaluation.results import Acquisition, ComparisonSet
+from matcher.evaluation.beside_nbis import beside_nbis
+from matcher.evaluation.results import Acquisition, ComparisonSet, Int32Array
 from matcher.evaluation.resume import AcquiredSample, ResumeFile
 from matcher.pictures import read_gray
 from matcher.ports import FingerEngine
-from models.biometrics import Float32Array, Template
+from models.biometrics import Float32Array, Template, UInt8Array
 from models.errors import InputError
 
 PICTURES: Final = frozenset({".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg"})
 LEAST_MINUTIAE: Final = 4
 FMRS: Final = ("1e-2", "1e-3")
+SENSOR: Final = (256, 288)  # width and height in pixels of what a ZFM or R30x module sends
 
 Progress = Callable[[int, int], None]  # done, in all
 
@@ -58,6 +63,8 @@ class FingerScores:
     latency_ms: Mapping[str, float]
     compared: ComparisonSet
     acquired: Acquisition
+    pairs: Int32Array  # (K, 2), which impressions each score of ``compared`` is of
+    comparisons_per_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +77,35 @@ class FingerMeasurement:
 
 
 def evaluate_finger(
-    folder: Path, *, engine: str | FingerEngine = "minutiae", dpi: int = 500, progress: Progress | None = None
-) -> dict[str, Any]:
+    folder: Path, *, engine: str | FingerEngine = "minutiae", dpi: int = 500, cropped: bool = False,
+    beside: str | None = None, progress: Progress | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """The report of ``measure_finger``: rates as fractions, latencies as median milliseconds on one thread."""
-    return measure_finger(folder, engine=engine, dpi=dpi, progress=progress).report
+    return measure_finger(folder, engine=engine, dpi=dpi, cropped=cropped, beside=beside, progress=progress).report
 
 
 def measure_finger(
     folder: Path, *, engine: str | FingerEngine = "minutiae", dpi: int = 500, processes: int | None = None,
-    progress: Progress | None = None, resume: ResumeFile | None = None,
+    cropped: bool = False, beside: str | None = None, progress: Progress | None = None,
+    resume: ResumeFile | None = None,
 ) -> FingerMeasurement:  # fmt: skip
     """Everything measured on a folder.
 
-    ``dpi`` is the resolution of the pictures; ``resume`` keeps extracted templates. An engine given by name extracts in
-    ``processes``, one given as an object in this one. Raises InputError if the folder is not of that layout or too
-    small to measure on, ImageError for a picture that cannot be read.
+    ``dpi`` is the resolution of the pictures; ``cropped`` shows them as a small sensor does (``sensor_view``);
+    ``beside`` "nbis" lets that library do the same; ``resume`` keeps extracted templates. An engine given by name
+    extracts in ``processes``, one given as an object in this one. Raises InputError if the folder is not of that layout
+    or too small to measure on, ImageError for a picture that cannot be read.
     """
     loaded = engine_named(engine) if isinstance(engine, str) else engine
     if not hasattr(loaded, "minutiae"):
         raise InputError(f"The engine {loaded.name!r} does not compare fingers.")
+    if beside not in (None, "nbis"):
+        raise InputError(f"Only 'nbis' can stand beside, not {beside!r}.")
     found = impressions(folder)
     if resume:
-        resume.bind({"modality": "finger", "format": str(loaded.format), "dpi": str(dpi)})
-    make = partial(_sample_by_name, engine, dpi) if isinstance(engine, str) else partial(_sample, loaded, dpi)
+        resume.bind({"modality": "finger", "format": str(loaded.format), "dpi": str(dpi), "cropped": str(cropped)})
+    whose = partial(_sample_by_name, engine) if isinstance(engine, str) else partial(_sample, loaded)
+    make = partial(whose, dpi, cropped)
     scores = compare_all(
         found,
         loaded,
@@ -101,7 +114,18 @@ def measure_finger(
         progress=progress,
         resume=resume,
     )
-    return FingerMeasurement(_report(loaded, scores), scores.compared, scores.acquired)
+    report = {**_report(loaded, scores), "cropped": cropped}
+    if beside:
+        pictures = [_picture(impression.file, cropped) for impression in found]
+        report["beside"] = beside_nbis(
+            pictures,
+            scores.pairs,
+            scores.compared.mated,
+            dpi=dpi,
+            ours_per_s=scores.comparisons_per_s,
+            progress=progress,
+        )
+    return FingerMeasurement(report, scores.compared, scores.acquired)
 
 
 def _report(loaded: FingerEngine, scores: FingerScores) -> dict[str, Any]:
@@ -123,8 +147,34 @@ def _report(loaded: FingerEngine, scores: FingerScores) -> dict[str, Any]:
             "fnmr_at_fmr": {fmr: rates.fnmr_at_fmr(scores.genuine, scores.impostor, float(fmr)) for fmr in FMRS},
             "zero_fmr": rates.zero_fmr(scores.genuine, scores.impostor),
         },
+        "held_out": _held_out(scores.compared),
+        "comparisons_per_s": scores.comparisons_per_s,
         "latency_ms": dict(scores.latency_ms),
     }
+
+
+def _held_out(compared: ComparisonSet) -> dict[str, Any]:
+    """The rates of every third finger; null for them where there are no such fingers."""
+    held = np.arange(len(compared.people)) % 3 == 2
+    touched = held[compared.first] | held[compared.second]
+    genuine, impostor = compared.scores[touched & compared.mated], compared.scores[touched & ~compared.mated]
+    fingers = [name for name, one in zip(compared.people, held, strict=True) if one]
+    counts = {"fingers": ", ".join(fingers), "genuine": len(genuine), "impostor": len(impostor)}
+    if not len(genuine):
+        return {**counts, "eer": None, "fnmr_at_fmr": dict.fromkeys(FMRS), "zero_fmr": None}
+    return {
+        **counts,
+        "eer": rates.eer(genuine, impostor),
+        "fnmr_at_fmr": {fmr: rates.fnmr_at_fmr(genuine, impostor, float(fmr)) for fmr in FMRS},
+        "zero_fmr": rates.zero_fmr(genuine, impostor),
+    }
+
+
+def sensor_view(pixels: UInt8Array) -> UInt8Array:
+    """The middle 256 × 288 pixels of an (H, W) uint8 picture in 16 levels of gray: what a small kiosk sensor sends."""
+    height, width = pixels.shape
+    top, left = max(0, (height - SENSOR[1]) // 2), max(0, (width - SENSOR[0]) // 2)
+    return pixels[top : top + SENSOR[1], left : left + SENSOR[0]] // 16 * 17
 
 
 def impressions(folder: Path) -> list[Impression]:
@@ -160,7 +210,7 @@ def compare_all(
     steps = len(found) + len(pairs)
     samples = acquire_all(
         [impression.file for impression in found],
-        make or partial(_sample, engine, dpi),
+        make or partial(_sample, engine, dpi, False),
         processes=processes,
         progress=(lambda done, _: progress(done, steps)) if progress else None,
         resume=resume,
@@ -177,12 +227,14 @@ def compare_all(
             progress(len(found) + at + 1, steps)
     spent = [sample.spent_ms["extract"] for sample in samples]
     latency_ms = {"extract": float(np.median(spent)), "compare": float(np.median(spent_ns)) / 1e6}
-    return _scores(found, np.array(pairs), scores, acquired, latency_ms)
+    per_s = len(pairs) / (float(spent_ns.sum()) / 1e9)
+    return _scores(found, np.array(pairs), scores, acquired, latency_ms, per_s)
 
 
 def _scores(
-    found: list[Impression], pairs: Any, scores: Float32Array, acquired: list[bool], latency_ms: dict[str, float]
-) -> FingerScores:
+    found: list[Impression], pairs: Any, scores: Float32Array, acquired: list[bool], latency_ms: dict[str, float],
+    per_s: float,
+) -> FingerScores:  # fmt: skip
     """Sort the scores of all pairs, an (K, 2) array of indices into ``found``, by kind and by finger."""
     fingers, finger = np.unique([impression.finger for impression in found], return_inverse=True)
     first_touch = np.unique(finger, return_index=True)[1]
@@ -203,6 +255,8 @@ def _scores(
         acquired=Acquisition(
             people=compared.people, attempts=attempts, failures=failures, enrolled=failures < attempts
         ),
+        pairs=pairs.astype(np.int32),
+        comparisons_per_s=per_s,
     )
 
 
@@ -213,15 +267,20 @@ def engine_named(name: str) -> FingerEngine:
     return engine
 
 
-def _sample_by_name(name: str, dpi: int, file: Path) -> AcquiredSample:
-    return _sample(engine_named(name), dpi, file)
+def _sample_by_name(name: str, dpi: int, cropped: bool, file: Path) -> AcquiredSample:
+    return _sample(engine_named(name), dpi, cropped, file)
 
 
-def _sample(engine: FingerEngine, dpi: int, file: Path) -> AcquiredSample:
-    pixels = read_gray(file)
+def _sample(engine: FingerEngine, dpi: int, cropped: bool, file: Path) -> AcquiredSample:
+    pixels = _picture(file, cropped)
     begun = time.perf_counter_ns()
     template = engine.extract(pixels, dpi=dpi)
     return AcquiredSample(template.payload, {"extract": (time.perf_counter_ns() - begun) / 1e6})
+
+
+def _picture(file: Path, cropped: bool) -> UInt8Array:
+    pixels = read_gray(file)
+    return sensor_view(pixels) if cropped else pixels
 
 
 def _named(file: Path) -> Impression:
