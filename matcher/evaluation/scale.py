@@ -25,7 +25,7 @@ def evaluate_scale(
 ) -> dict[str, Any]:  # fmt: skip
     """Costs of a gallery of this size, ready for JSON; with ``curve`` also of smaller ones, under that key.
 
-    All of it is simulated and says so. ``exhaustive_probes`` is for fingers, whose probes are else at most 30 there.
+    All of it is simulated and says so. ``exhaustive_probes`` is for fingers; see ``scale_finger``.
     Raises InputError for a gallery of fewer than 2 or of more than 10,000,000 faces or 1,000,000 fingers.
     """
     if not 2 <= gallery <= LARGEST[modality]:

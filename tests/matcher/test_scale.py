@@ -19,6 +19,7 @@ from matcher.evaluation.fresh_process import measured_apart
 from matcher.evaluation.scale import curve_sizes, evaluate_scale
 from matcher.evaluation.scale_curve import curve_svg
 from matcher.evaluation.scale_face import face_scale
+from matcher.evaluation.scale_finger import _compared_here, _drawn_here, finger_scale
 from matcher.evaluation.synthetic_faces import SyntheticFaces
 from models.biometrics import Modality
 from models.errors import InputError, MusterError
@@ -63,6 +64,30 @@ class TestFaceScale:
         report = face_scale(12_000, probes=100, seed=5)
         assert report["index"].startswith("faiss")
         assert report["recall_at_1"] >= 0.99
+
+
+class TestFingerScale:
+    def test_the_search_and_comparing_with_everybody_are_judged_on_the_same_probes(self) -> None:
+        told: list[tuple[int, int]] = []
+        report = finger_scale(
+            60, probes=12, seed=2, exhaustive_probes=5, progress=lambda done, total: told.append((done, total))
+        )
+        assert report["probes"] == {"mated": 12, "exhaustive": 5}
+        assert report["search_rank1"] <= 1
+        assert report["rank1"] > 0.5
+        assert report["exhaustive_rank1"] > 0.5
+        assert report["search_ms"]["p95"] >= report["search_ms"]["median"] > 0
+        assert told[-1] == (180, 180)
+
+    def test_a_seed_gives_the_same_fingers_and_touches(self) -> None:
+        assert _drawn_here([3, 4], 1, 9) == _drawn_here([3, 4], 1, 9)
+        assert len({*_drawn_here([3, 4], 1, 9), *_drawn_here([3, 4], 2, 9), *_drawn_here([3], 1, 8)}) == 5
+
+    def test_exhaustive_comparison_finds_the_finger_whose_touch_was_enrolled(self) -> None:
+        payloads = _drawn_here(range(6), 1, 9)
+        count, best = _compared_here(100, payloads, {2: payloads[2], 5: payloads[5]})
+        assert count == 6
+        assert {finger: place for finger, (_, place) in best.items()} == {2: 102, 5: 105}
 
 
 class TestEvaluateScale:
