@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
 
 from matcher.evaluation.results import Acquisition, ComparisonSet, SearchSet
 from models.biometrics import Modality
@@ -78,6 +79,14 @@ class Provenance:
     version: str
     measured_at: datetime
     weights: Mapping[str, str] = field(default_factory=dict)
+
+
+def installed_version() -> str:
+    """The version of Muster that runs, or "not installed" where it runs from a folder of its sources."""
+    try:
+        return version("muster")
+    except PackageNotFoundError:
+        return "not installed"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
