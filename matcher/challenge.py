@@ -49,7 +49,8 @@ class Prompt:
 
 
 REST = Prompt(LOOK_HERE)
-_USUAL = (*(Prompt(kind) for kind in TURNS), *(Prompt(FOLLOW_DOT, dot) for dot in CORNERS))
+_INTO_CORNERS = tuple(Prompt(FOLLOW_DOT, dot) for dot in CORNERS)
+_USUAL = (*(Prompt(kind) for kind in TURNS), *_INTO_CORNERS, *_INTO_CORNERS)  # twice: a dot is answered sooner
 _GENTLE = tuple(Prompt(FOLLOW_DOT, dot) for dot in (*SIDES, *CORNERS))
 
 

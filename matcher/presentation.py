@@ -2,6 +2,10 @@
 
 Owns the port of a witness and how several verdicts become one. Refuses to see anything itself. It fails closed: what is
 undecided, not available or broken never passes.
+
+Fusion: ``challenge``, ``solid_head`` and ``frame_freshness`` must pass, and ``passive_network`` where a site has
+configured one. ``surround`` and ``screen_pattern`` see too little in too many rooms to be demanded: they may only
+object. Any one that fails makes the visit an attack; a broken or missing required one lets nobody through.
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from matcher.frame_freshness import FrameFreshness
 from matcher.head_track import HeadTrack
 from matcher.obedience import ChallengeHint, Obedience
 from matcher.ports import DetectedFace
+from matcher.screen_pattern import ScreenPattern
 from matcher.solid_head import SolidHead
+from matcher.surround import Surround
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import UInt8Array
 from models.errors import WeightsError
@@ -176,5 +182,6 @@ class PresentationChecks:
         if self._points is not None:
             track, script = HeadTrack(self._points), ChallengeScript(rng=self._rng, gentle=gentle)
             moving = [Obedience(track, script, mirrored=self._mirrored, strikes=strikes), SolidHead(track)]
-        witnesses = [*moving, FrameFreshness(), *(make() for make in self._more)]
+        stream: list[PresentationWitness] = [FrameFreshness(), Surround(), ScreenPattern()]
+        witnesses = [*moving, *stream, *(make() for make in self._more)]
         return PresentationCheck(witnesses, self._required)
