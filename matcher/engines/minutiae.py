@@ -136,7 +136,10 @@ class MinutiaeEngine:
 
 
 def prepare(minutiae: Minutiae, *, rank: bytes = b"") -> PreparedMinutiae:
-    """Minutiae made ready for comparisons; ``rank`` orders templates of the same size, so that scores are symmetric."""
+    """Minutiae made ready for comparisons.
+
+    ``rank``, or else the minutiae themselves, order templates of the same size, so that scores are symmetric.
+    """
     place = (minutiae.xy[:, 0] - 1j * minutiae.xy[:, 1]).astype(np.complex64)
     direction = np.exp(1j * minutiae.angle).astype(np.complex64)
     area = seen_area(place, minutiae.size)
@@ -145,7 +148,7 @@ def prepare(minutiae: Minutiae, *, rank: bytes = b"") -> PreparedMinutiae:
         _weight(minutiae.score),
         area,
         cylinders(place, direction, area),
-        (len(place), blake2b(rank, digest_size=8).digest()),
+        (len(place), blake2b(rank or place.tobytes() + direction.tobytes(), digest_size=8).digest()),
     )
 
 
