@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import structlog
 
@@ -27,10 +28,13 @@ def site_network(config: PresentationConfig) -> LivenessNetwork | None:
     return open_network(file, _manifest(config, file))
 
 
-def make_checks(config: KioskConfig) -> Callable[[int, bool], PresentationCheck]:
-    """What draws a check for each try: tries that went wrong before, and whether the person moves little."""
+def make_checks(config: KioskConfig, *, rng: Random | None = None) -> Callable[[int, bool], PresentationCheck]:
+    """What draws a check for each try: tries that went wrong before, and whether the person moves little.
+
+    ``rng`` is for measurements that must repeat; a kiosk leaves it out.
+    """
     required = frozenset({NAME}) if config.presentation.network else frozenset[str]()
-    checks = PresentationChecks(mirrored=config.camera.mirrored, more=(_witness(config),), required=required)
+    checks = PresentationChecks(rng=rng, mirrored=config.camera.mirrored, more=(_witness(config),), required=required)
     return lambda strikes, gentle: checks.draw(strikes=strikes, gentle=gentle)
 
 

@@ -30,20 +30,22 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 @click.option("--partial", type=_FILE, help="Keep finished visits here and go on from there.")
 @click.option("--alone", is_flag=True, help="Let every witness watch on until it has decided.")
 @click.option("--breaks", metavar="WITNESS", help="Break this witness in every visit: nobody may be let through.")
+@click.option("--network", type=_FILE, help="A passive network, as presentation.network of a kiosk.")
 @click.option(
     "--detection-side", default=640, show_default=True, type=click.IntRange(160, 1920), help="As the engine's."
 )
 @click.option("--processes", default=os.cpu_count() or 1, show_default=True, type=click.IntRange(1, 256))
 def trials_command(
-    faces: Path | None, kinds: str | None, json_file: Path | None, partial: Path | None, processes: int, **chosen: Any
-) -> None:
+    faces: Path | None, kinds: str | None, json_file: Path | None, partial: Path | None, network: Path | None,
+    processes: int, **chosen: Any,
+) -> None:  # fmt: skip
     """Let simulated attackers and visitors try the presentation check, and count who gets through."""
     from kiosk.commands import set_log_level
     from kiosk.trials.results import summary
     from kiosk.trials.run import TrialPlan, run_trials
 
     set_log_level("critical" if chosen["breaks"] else "error")
-    plan = TrialPlan(kinds=_named(kinds), faces=str(faces) if faces else None, **chosen)
+    plan = TrialPlan(kinds=_named(kinds), faces=_text(faces), network=_text(network), **chosen)
     bar = Progress(
         TextColumn("simulated visits"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         console=Console(stderr=True), transient=True,
@@ -54,10 +56,14 @@ def trials_command(
         records = run_trials(
             plan, partial=partial, processes=processes, told=lambda n, of: bar.update(task, completed=n, total=of)
         )
-    found = summary(records) | chosen
+    found = summary(records) | chosen | {"network": network is not None}
     if json_file is not None:
         _write(json_file, found)
     _print(found, seconds=time.monotonic() - began_s)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _named(kinds: str | None) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from kiosk.config import KioskConfig, PresentationConfig
 from kiosk.trials.people import People
 from kiosk.trials.sabotage import saboteur
 from kiosk.trials.visits import TryRecord, VisitMaker, VisitRecord
@@ -26,7 +27,10 @@ _AHEAD = 4  # visits handed to each process beforehand
 
 @dataclass(frozen=True, slots=True)
 class TrialPlan:
-    """What a run tries. ``breaks`` names a witness that is made to break in every visit."""
+    """What a run tries.
+
+    ``breaks`` names a witness that is made to break in every visit, ``network`` is the file of a passive one.
+    """
 
     kinds: tuple[str, ...]
     each: int
@@ -35,6 +39,7 @@ class TrialPlan:
     alone: bool = False
     detection_side: int = 640
     breaks: str | None = None
+    network: str | None = None
 
     def jobs(self) -> list[Job]:
         """The visits, one of each kind after the other, so that a run that is stopped early shows all kinds."""
@@ -84,12 +89,15 @@ def _visits(plan: TrialPlan, jobs: Sequence[Job], processes: int) -> Iterator[Vi
         return
     context = multiprocessing.get_context("spawn")
     todo = iter(jobs)
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(plan,)) as pool:
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin, initargs=(plan,))
+    try:
         waiting: set[Future[VisitRecord]] = {pool.submit(_one, job) for job in islice(todo, processes * _AHEAD)}
         while waiting:
             ready, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             waiting |= {pool.submit(_one, job) for job in islice(todo, len(ready))}
             yield from (future.result() for future in ready)
+    finally:  # whoever stops a run does not wait for visits that have not begun
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 _maker: VisitMaker | None = None  # of a worker process
@@ -108,7 +116,8 @@ def _one(job: Job) -> VisitRecord:
 def _made(plan: TrialPlan) -> VisitMaker:
     engine = load_engine("sface", detection_side=plan.detection_side)
     people = People.of(engine, Path(plan.faces) if plan.faces else None)
-    return VisitMaker(engine, people, plan.seed, plan.alone, saboteur(plan.breaks))
+    config = KioskConfig(presentation=PresentationConfig(network=plan.network or ""))
+    return VisitMaker(engine, people, plan.seed, plan.alone, saboteur(plan.breaks), config)
 
 
 def _finished(plan: TrialPlan, partial: Path | None) -> dict[Job, VisitRecord]:

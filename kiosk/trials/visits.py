@@ -19,8 +19,9 @@ import numpy as np
 from hardware.ports import Frame
 from hardware.simulation.scene import Scene
 from kiosk.clock import Clock
-from kiosk.config import FaceConfig, VisitConfig
+from kiosk.config import KioskConfig
 from kiosk.face_step import SAME_HEAD, FaceStep
+from kiosk.presence import make_checks
 from kiosk.roster import Roster, SitePerson
 from kiosk.screen import Screen
 from kiosk.trials.people import People, Person
@@ -28,7 +29,7 @@ from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
-from matcher.presentation import PresentationCheck, PresentationChecks
+from matcher.presentation import PresentationCheck
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Reference
 from models.supervision import SitePolicy
@@ -169,9 +170,9 @@ class VisitMaker:
     seed: int = 0
     alone: bool = False
     sabotage: Callable[[PresentationCheck], None] = lambda check: None
-    timing: VisitConfig = field(default_factory=VisitConfig)
+    config: KioskConfig = field(default_factory=KioskConfig)
     _rng: Random = field(default_factory=Random)
-    _checks: PresentationChecks | None = None
+    _draw: Callable[[int, bool], PresentationCheck] | None = None
 
     def visit(self, kind: str, number: int) -> VisitRecord:
         """The ``number``-th visit of a behaviour of the suite; the same for the same seed."""
@@ -197,21 +198,21 @@ class VisitMaker:
         )
 
     def _step(self, stage: Stage, screen: _HearingScreen, person: Person) -> _WatchedStep:
-        if self._checks is None:
-            self._checks = PresentationChecks(rng=self._rng)
-        checks = self._checks
+        draw = self._draw = self._draw or make_checks(self.config, rng=self._rng)
 
-        def make(strikes: int = 0, gentle: bool = False) -> PresentationCheck:
-            check = checks.draw(strikes=strikes, gentle=gentle)
+        def make(strikes: int, gentle: bool) -> PresentationCheck:
+            check = draw(strikes, gentle)
             self.sabotage(check)
             screen.check = check
             return check
 
         gallery = Gallery(face_engine=self.engine)
         gallery.replace(_roster(person).references())
-        step = _WatchedStep(self.engine, gallery, stage, FaceConfig(), self.timing, make, simulated=lambda: True)
+        step = _WatchedStep(
+            self.engine, gallery, stage, self.config.face, self.config.visit, make, simulated=lambda: True
+        )
         step.tries = []
-        step.watch_on_s = self.timing.challenge_timeout_s if self.alone else 0.0
+        step.watch_on_s = self.config.visit.challenge_timeout_s if self.alone else 0.0
         return step
 
 
