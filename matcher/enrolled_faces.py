@@ -53,15 +53,19 @@ class EnrolledFaces:
             self._cohort = Cohort(means[chosen], background=background)
             self._standing = self._cohort.standing(self._middles, self._in_cohort)
 
+    def __len__(self) -> int:
+        return len(self._middles)
+
     def search(self, probe: Float32Array, *, most: int = MOST_CANDIDATES) -> list[Hit]:
-        """The best candidates for a probe (D,), best first."""
-        similarity = self._similarities(probe)
-        looked_at = max(LOOKED_AT, most)
-        if len(similarity) > looked_at:
-            nearest = np.sort(np.argpartition(-similarity, looked_at)[:looked_at])
-        else:
-            nearest = np.arange(len(similarity))
-        return self._judged(probe, nearest, similarity[nearest])[:most]
+        """The best ``most`` candidates for a probe (D,), best first."""
+        similarity = self.similarities(probe)
+        people = _highest(similarity, max(LOOKED_AT, most))
+        similarity = similarity[people]
+        score = self.scores(probe, people, similarity)
+        return [
+            Hit(int(people[at]), self._nearest(probe, int(people[at])), float(score[at]), float(similarity[at]))
+            for at in np.argsort(-score, kind="stable")[:most]
+        ]
 
     def compare(self, probe: Float32Array, person: int) -> Hit:
         """One person judged as in a search."""
@@ -69,28 +73,25 @@ class EnrolledFaces:
         if self._fusion == "centroid":
             similarity = self._middles[[person]] @ probe
         else:
-            similarity = fuse_by_person((self._rows[own] @ probe)[None], np.zeros(len(own), int), fusion=self._fusion)[
-                1
-            ][0]
-        return self._judged(probe, np.array([person]), similarity)[0]
+            nobody_else = np.zeros(len(own), np.int64)
+            similarity = fuse_by_person((self._rows[own] @ probe)[None], nobody_else, fusion=self._fusion)[1][0]
+        score = self.scores(probe, np.array([person]), similarity)
+        return Hit(person, self._nearest(probe, person), float(score[0]), float(similarity[0]))
 
-    def _similarities(self, probe: Float32Array) -> Float32Array:
+    def similarities(self, probe: Float32Array) -> Float32Array:
+        """The similarity (K,) of everybody to a probe (D,)."""
         if self._fusion == "centroid":
             return np.asarray(self._middles @ probe, np.float32)
         return np.asarray(fuse_by_person((self._rows @ probe)[None], self._owner, fusion=self._fusion)[1][0])
 
-    def _judged(self, probe: Float32Array, people: Any, similarity: Float32Array) -> list[Hit]:
-        """The people as hits, best first, each judged with that person left out of the cohort."""
-        score = similarity
-        if self._cohort is not None:
-            against = self._cohort.against(probe[None])
-            standing = against.without(np.zeros(len(people), np.int64), self._in_cohort[people])
-            reference = Standing(self._standing.mean[people], self._standing.spread[people])
-            score = normalised(similarity, standing, reference)
-        return [
-            Hit(int(people[at]), self._nearest(probe, int(people[at])), float(score[at]), float(similarity[at]))
-            for at in np.argsort(-score, kind="stable")[:MOST_CANDIDATES]
-        ]
+    def scores(self, probe: Float32Array, people: Any, similarity: Float32Array) -> Float32Array:
+        """The scores (P,) of some ``people`` (P,), each judged with that person left out of the cohort."""
+        if self._cohort is None:
+            return similarity
+        left_out = self._in_cohort[people]
+        probe_standing = self._cohort.against(probe[None]).without(np.zeros(len(people), np.int64), left_out)
+        own = Standing(self._standing.mean[people], self._standing.spread[people])
+        return normalised(similarity, probe_standing, own)
 
     def _nearest(self, probe: Float32Array, person: int) -> int:
         own = self._of(person)
@@ -98,6 +99,13 @@ class EnrolledFaces:
 
     def _of(self, person: int) -> Any:
         return self._order[self._starts[person] : self._starts[person + 1]]
+
+
+def _highest(values: Float32Array, count: int) -> Any:
+    """Where the ``count`` highest are, in order of place."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    return np.sort(np.argpartition(-values, count)[:count])
 
 
 def fuse_by_person(scores: Any, owner: Any, *, fusion: Fusion = "best") -> tuple[Any, Any]:

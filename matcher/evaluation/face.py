@@ -1,239 +1,154 @@
-"""Measuring a face engine on a folder of people's photographs. Owns the protocol; keeps nothing biometric on disk.
+"""Measuring a face engine on folders of people's photographs. Owns the order of the work and the report's keys.
 
-- *Pairs*: impostor = the first photograph of each person against that of every other; genuine = all pairs of up to
-  eight photographs of a person.
-- *Identification*: the gallery holds everyone with at least four photographs, three references each drawn at random;
-  their other photographs are the mated probes. Strangers are everyone with exactly one photograph. A mated probe
-  counts as missed unless the right person comes first and reaches the threshold (ISO/IEC 19795-1, FNIR at rank 1).
-  The rates are means over the draws.
-- The subject of a photograph is the face nearest to its center. A photograph without a face counts in
-  ``failure_to_acquire``, takes no part in pairs, and is a miss as a mated probe.
+Keeps nothing biometric on disk. The protocols stand where they are carried out: layouts in ``face_folders``, pairs in
+``face_pairs``, searches in ``face_searches``, one threshold on several folders in ``face_transfer``. The subject of a
+photograph is the face nearest to its center. A photograph without a face counts in ``failure_to_acquire``, takes no
+part in pairs, and is a miss as a mated probe.
+
+``pairs`` are rates of the engine's own similarities, ``pairs_normalised`` of the same pairs normalised among the other
+people of the folder, null for an engine without a background. The searches are a gallery's: normalised where it is.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import repeat
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from matcher.engines import load_engine
-from matcher.enrolled_faces import Fusion, fuse_faces
+from matcher.background import Background, background
+from matcher.enrolled_faces import Fusion
 from matcher.evaluation import rates
-from matcher.pictures import read_rgb
-from matcher.ports import DetectedFace, FaceEngine
-from models.biometrics import Float32Array, Float64Array
-from models.errors import InputError, MusterError
+from matcher.evaluation.face_folders import PhotographFolder, photographs, read_folder
+from matcher.evaluation.face_pairs import PairScores, genuine_scores, impostor_scores, score_pairs
+from matcher.evaluation.face_samples import (
+    Acquired,
+    Collection,
+    Progress,
+    acquire,
+    acquire_all,
+    collection_of,
+    loaded,
+    subject,
+)
+from matcher.evaluation.face_searches import (
+    identification,
+    identification_of_several,
+    search_set,
+)
+from matcher.evaluation.face_transfer import transfer
+from matcher.evaluation.results import Acquisition, ComparisonSet, SearchSet
+from matcher.evaluation.resume import ResumeFile
+from models.biometrics import Float32Array
+from models.errors import InputError
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-PHOTOGRAPHS_OF_A_PERSON = 8
-GALLERY_PHOTOGRAPHS = 4
-REFERENCES = 3
-FEW_PHOTOGRAPHS = 50  # up to which starting worker processes takes longer than it saves
+__all__ = [
+    "Collection", "FaceMeasurement", "acquire", "evaluate_face", "genuine_scores", "impostor_scores", "measure_face",
+    "photographs", "subject",
+]  # fmt: skip
+
 FMRS = ("1e-2", "1e-3", "1e-4")
-FPIRS = ("1e-2", "1e-3")
-
-Progress = Callable[[int, int], None]  # done, in all
-
-
-@dataclass(frozen=True, slots=True)
-class Acquired:
-    """What became of one photograph; ``row`` is None where no face was found."""
-
-    row: Float32Array | None
-    detect_ms: float
-    extract_ms: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Collection:
-    """Vectors of all photographs: ``rows`` (N, D), ``person`` (N,) index, ``found`` (N,) whether there was a face."""
+class FaceMeasurement:
+    """The report, ready for JSON, and what a page about it is made of; ``searches`` are those with one photograph."""
 
-    rows: Float32Array
-    person: np.ndarray[Any, np.dtype[np.int64]]
-    found: np.ndarray[Any, np.dtype[np.bool_]]
+    report: dict[str, Any]
+    comparisons: ComparisonSet
+    searches: SearchSet | None
+    acquisition: Acquisition
 
 
 def evaluate_face(
-    folder: Path, *, engine: str = "sface", draws: int = 10, seed: int = 1, processes: int | None = None,
-    fusion: Fusion = "centroid", progress: Progress | None = None,
+    folder: Path, *, also: Sequence[Path] = (), engine: str = "sface", draws: int = 30, seed: int = 1,
+    processes: int | None = None, fusion: Fusion = "centroid", progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Error rates as fractions and latencies as median milliseconds per photograph, ready for JSON.
+    """The report of ``measure_face``: rates as fractions, latencies as median milliseconds per photograph."""
+    return measure_face(
+        folder, also=also, engine=engine, draws=draws, seed=seed, processes=processes, fusion=fusion, progress=progress
+    ).report
 
-    ``folder`` holds a folder per person, or ``images`` with these. Raises InputError if the folder is not of that
-    layout or too small to measure on, ImageError for a picture that cannot be read.
+
+def measure_face(
+    folder: Path, *, also: Sequence[Path] = (), engine: str = "sface", draws: int = 30, seed: int = 1,
+    processes: int | None = None, fusion: Fusion = "centroid", progress: Progress | None = None,
+    resume: ResumeFile | None = None,
+) -> FaceMeasurement:  # fmt: skip
+    """Everything measured on a folder, and its threshold applied to the folders ``also``.
+
+    Raises InputError if a folder is named twice, is not of a known layout or too small to measure on, ImageError for a
+    picture that cannot be read.
     """
-    people = photographs(folder)
-    names = [name for name, files in people.items() for _ in files]
-    files = [file for found in people.values() for file in found]
-    acquired = _acquire_all(files, engine, processes or min(os.cpu_count() or 1, 8), progress)
-    collection = _collection(names, acquired)
-    return {
+    places = [folder, *also]
+    if len({str(place) for place in places}) < len(places):
+        raise InputError("A folder is named twice.")
+    folders = [read_folder(place) for place in places]
+    acquired = _acquired(folders, engine, processes, progress, resume)
+    collections = [collection_of(one, found) for one, found in zip(folders, acquired, strict=True)]
+    general, main = background(loaded(engine).format), collections[0]
+    pairs = score_pairs(main, general, few_people=0)
+    rates_of_one, draws_of_one = identification(main, draws=draws, seed=seed, fusion=fusion, background=general)
+    report = {
         "modality": "face",
         "engine": engine,
-        "failure_to_acquire": float(np.mean(~collection.found)),
-        "pairs": _pairs(collection),
-        "identification": _identification(collection, draws=draws, seed=seed, fusion=fusion),
-        "latency_ms": {
-            "detect": float(np.median([item.detect_ms for item in acquired])),
-            "extract": float(np.median([item.extract_ms for item in acquired if item.row is not None] or [np.nan])),
-        },
+        "failure_to_acquire": float(np.mean(~main.found)),
+        "pairs": _rates(*pairs.similarity),
+        "pairs_normalised": _rates(*pairs.normalised) if pairs.normalised is not None else None,
+        "identification": rates_of_one,
+        "identification_probe5": identification_of_several(
+            main, draws=draws, seed=seed, fusion=fusion, background=general
+        ),
+        **({"transfer": _transfer(places, collections, general)} if also else {}),
+        "latency_ms": _latencies(acquired[0]),
     }
+    return FaceMeasurement(report, pairs.comparisons(main), search_set(main, draws_of_one), _acquisition(main))
 
 
-def photographs(folder: Path) -> dict[str, list[Path]]:
-    """Each person's photographs in order of file name, people in order of name. Raises InputError if there are none."""
-    root = folder / "images" if (folder / "images").is_dir() else folder
-    if not root.is_dir():
-        raise InputError(f"There is no folder {folder}.")
-    people = {
-        place.name: sorted(file for file in place.iterdir() if file.suffix.lower() in PICTURES)
-        for place in sorted(root.iterdir())
-        if place.is_dir()
-    }
-    people = {name: files for name, files in people.items() if files}
-    if len(people) < 2 or all(len(files) < 2 for files in people.values()):
-        raise InputError(f"{folder} needs folders of at least two people, one of them with two photographs or more.")
-    return people
+def _acquired(
+    folders: Sequence[PhotographFolder],
+    engine: str,
+    processes: int | None,
+    progress: Progress | None,
+    resume: ResumeFile | None,
+) -> list[list[Acquired]]:
+    """All folders in one go, so that workers load the engine once."""
+    files = [item.file for one in folders for item in one.photographs]
+    everything = acquire_all(files, engine, processes=processes, progress=progress, resume=resume)
+    starts = np.cumsum([0, *(len(one.photographs) for one in folders)]).tolist()
+    return [everything[start:end] for start, end in pairwise(starts)]
 
 
-def subject(faces: Sequence[DetectedFace], *, width: int, height: int) -> DetectedFace | None:
-    """The face whose middle is nearest to the middle of the picture."""
-
-    def distance(face: DetectedFace) -> float:
-        x, y, wide, high = face.box
-        return float(np.hypot(x + wide / 2 - width / 2, y + high / 2 - height / 2))
-
-    return min(faces, key=distance, default=None)
+def _transfer(places: Sequence[Path], collections: Sequence[Collection], general: Background | None) -> dict[str, Any]:
+    scored: list[PairScores] = [score_pairs(one, general) for one in collections]
+    others = {str(place): scores for place, scores in zip(places[1:], scored[1:], strict=True)}
+    return transfer(scored[0], others, name=str(places[0]))
 
 
-def genuine_scores(collection: Collection) -> Float64Array:
-    """Scores of all pairs of up to eight photographs of one person."""
-    scores = []
-    for person in np.unique(collection.person):
-        rows = collection.rows[(collection.person == person)][:PHOTOGRAPHS_OF_A_PERSON]
-        found = collection.found[collection.person == person][:PHOTOGRAPHS_OF_A_PERSON]
-        rows = rows[found]
-        scores.append((rows @ rows.T)[np.triu_indices(len(rows), 1)])
-    return np.concatenate(scores).astype(np.float64)
-
-
-def impostor_scores(collection: Collection) -> Float64Array:
-    """Scores of the first photograph of each person against that of every other."""
-    _, first = np.unique(collection.person, return_index=True)
-    rows = collection.rows[first[collection.found[first]]]
-    scores: Float64Array = (rows @ rows.T)[np.triu_indices(len(rows), 1)].astype(np.float64)
-    return scores
-
-
-def _pairs(collection: Collection) -> dict[str, Any]:
-    genuine, impostor = genuine_scores(collection), impostor_scores(collection)
+def _rates(genuine: Float32Array, impostor: Float32Array) -> dict[str, Any]:
     return {
         "eer": rates.eer(genuine, impostor),
         "fnmr_at_fmr": {fmr: rates.fnmr_at_fmr(genuine, impostor, float(fmr)) for fmr in FMRS},
     }
 
 
-def _identification(collection: Collection, *, draws: int, seed: int, fusion: Fusion) -> dict[str, Any]:
-    counts = np.bincount(collection.person)
-    enrolled = np.flatnonzero(counts >= GALLERY_PHOTOGRAPHS)
-    strangers = collection.rows[(counts[collection.person] == 1) & collection.found]
-    report: dict[str, Any] = {"gallery": len(enrolled), "references": REFERENCES, "fnir_at_fpir": dict.fromkeys(FPIRS)}
-    if not len(enrolled) or not len(strangers):
-        return report  # the folder cannot answer this question: the rates stay null
-    random = np.random.default_rng(seed)
-    drawn = [_one_draw(collection, enrolled, strangers, random, fusion) for _ in range(draws)]
-    report["fnir_at_fpir"] = {
-        fpir: float(np.mean([_fnir(mated, others, float(fpir)) for mated, others in drawn])) for fpir in FPIRS
+def _latencies(acquired: Sequence[Acquired]) -> dict[str, float]:
+    return {
+        "detect": float(np.median([item.detect_ms for item in acquired])),
+        "extract": float(np.median([item.extract_ms for item in acquired if item.row is not None] or [np.nan])),
     }
-    return report
 
 
-def _one_draw(
-    collection: Collection, enrolled: Any, strangers: Float32Array, random: np.random.Generator, fusion: Fusion
-) -> tuple[Float64Array, Float64Array]:
-    """Scores of the mated probes (-inf for a wrong first rank or no face) and best scores of the strangers."""
-    references, owners, probes = [], [], []
-    for person in enrolled:
-        own = random.permutation(np.flatnonzero(collection.person == person))
-        references += own[:REFERENCES].tolist()
-        probes += own[REFERENCES:].tolist()
-        owners += [person] * REFERENCES
-    kept = collection.found[references]
-    gallery, owner = collection.rows[references][kept], np.array(owners)[kept]
-    if not len(owner):  # no reference of anybody shows a face: everyone is missed, and no stranger is found
-        return np.full(len(probes), -np.inf), np.full(len(strangers), -np.inf)
-    people, mated = fuse_faces(collection.rows[probes], gallery, owner, fusion=fusion)
-    right = (people[mated.argmax(axis=1)] == collection.person[probes]) & collection.found[probes]
-    _, others = fuse_faces(strangers, gallery, owner, fusion=fusion)
-    return np.where(right, mated.max(axis=1), -np.inf).astype(np.float64), others.max(axis=1).astype(np.float64)
-
-
-def _fnir(mated: Float64Array, strangers: Float64Array, fpir: float) -> float:
-    return rates.fnmr_at(mated, rates.threshold_at_fmr(strangers, fpir))
-
-
-def _collection(names: Sequence[str], acquired: Sequence[Acquired]) -> Collection:
-    found = np.array([item.row is not None for item in acquired])
-    if not found.any():
-        raise InputError("No face was found in any photograph.")
-    length = next(len(item.row) for item in acquired if item.row is not None)
-    nothing = np.zeros(length, np.float32)
-    rows = np.stack([nothing if item.row is None else item.row for item in acquired])
-    return Collection(rows, np.unique(names, return_inverse=True)[1], found)
-
-
-def acquire(file: Path, engine: FaceEngine) -> Acquired:
-    """Read one photograph, find its subject, make its vector."""
-    pixels = read_rgb(file)
-    start = time.perf_counter()
-    face = subject(engine.detect(pixels), width=pixels.shape[1], height=pixels.shape[0])
-    detected = time.perf_counter()
-    if face is None:
-        return Acquired(None, 1e3 * (detected - start), 0.0)
-    row = engine.vectors([engine.extract(pixels, face)])[0]
-    return Acquired(row, 1e3 * (detected - start), 1e3 * (time.perf_counter() - detected))
-
-
-@cache  # one per worker process
-def _loaded(engine: str) -> FaceEngine:
-    loaded: FaceEngine = load_engine(engine)
-    if not hasattr(loaded, "detect"):
-        raise InputError(f"The engine {engine!r} does not compare faces.")
-    return loaded
-
-
-def _acquire_in_worker(file: Path, engine: str) -> Acquired:
-    return acquire(file, _loaded(engine))
-
-
-def _acquire_all(files: Sequence[Path], engine: str, processes: int, progress: Progress | None) -> list[Acquired]:
-    acquired: list[Acquired] = []
-
-    def take(item: Acquired) -> None:
-        acquired.append(item)
-        if progress:
-            progress(len(acquired), len(files))
-
-    if processes == 1 or len(files) <= FEW_PHOTOGRAPHS:
-        for file in files:
-            take(_acquire_in_worker(file, engine))
-        return acquired
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
-    try:
-        for item in pool.map(_acquire_in_worker, files, repeat(engine), chunksize=16):
-            take(item)
-    except BrokenProcessPool as error:
-        raise MusterError("A process that measured photographs was ended from outside, perhaps for memory.") from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return acquired
+def _acquisition(collection: Collection) -> Acquisition:
+    """Failures by person; enrolled is who would be, had the photographs with a face been enough of them."""
+    attempts = np.bincount(collection.person)
+    found = np.bincount(collection.person[collection.found], minlength=len(attempts))
+    return Acquisition(
+        people=collection.names,
+        attempts=attempts.astype(np.int32),
+        failures=(attempts - found).astype(np.int32),
+        enrolled=found > 0,
+    )
