@@ -90,7 +90,7 @@ def _people(rows: Session, site_id: str, now: datetime) -> set[str]:
 
 
 def _enrolled(people: set[str], references: list[Reference]) -> dict[str, int]:
-    """How many people there are, and of how many there is a face or a finger: who could not be enrolled is among them."""
+    """How many people there are, and of how many there is a face or a finger."""
     of = {modality.value: {item.person_id for item in references if item.modality is modality} for modality in Modality}
     return {"people": len(people)} | {f"with_{name}": len(found) for name, found in of.items()}
 
@@ -102,12 +102,10 @@ def _events(rows: Session, site_id: str) -> list[AttendanceEvent]:
 
 
 def _report(path: Path, measured: Any, *, site_id: str, seed: int, now: datetime, language: str) -> None:
-    from importlib.metadata import version
-
-    from matcher.evaluation.measured import Provenance, ReportInput
+    from matcher.evaluation.measured import Provenance, ReportInput, installed_version
     from matcher.evaluation.report import write_report
 
-    origin = Provenance(command=" ".join(["muster", *sys.argv[1:]]), seed=seed, version=version("muster"),
+    origin = Provenance(command=" ".join(["muster", *sys.argv[1:]]), seed=seed, version=installed_version(),
                         measured_at=now)  # fmt: skip
     found = tuple(one.measurement(site_id) for one in measured.modalities)
     write_report(path, ReportInput(measurements=found, provenance=origin, site=site_id), language=language)

@@ -45,10 +45,10 @@ def acquire_all(
     ``resume`` has been bound to what ``make`` computes. Raises Stopped on Ctrl-C, what ``make`` raises for a picture,
     and MusterError if a process is ended from outside.
     """
-    digests = [picture_digest(file) for file in files] if resume else []
+    digests = [picture_digest(file) for file in files] if resume is not None else []
     found: dict[int, AcquiredSample] = {}
     for at, digest in enumerate(digests):
-        known = resume.find(digest) if resume else None
+        known = resume.find(digest) if resume is not None else None
         if known:
             found[at] = known
     missing = [at for at in range(len(files)) if at not in found]
@@ -57,7 +57,7 @@ def acquire_all(
     try:
         for at, sample in zip(missing, _made([files[at] for at in missing], make, processes), strict=True):
             found[at] = sample
-            if resume:
+            if resume is not None:
                 resume.add(digests[at], sample)
             if progress:
                 progress(len(found), len(files))

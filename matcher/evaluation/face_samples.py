@@ -87,7 +87,7 @@ def acquire_all(
     resume: ResumeFile | None = None,
 ) -> list[Acquired]:  # fmt: skip
     """All photographs in their order; ``resume`` keeps their vectors. Raises as ``acquisition.acquire_all`` does."""
-    if resume:
+    if resume is not None:
         resume.bind({"modality": "face", "engine": engine, "format": str(loaded(engine).format)})
     make = partial(_sample, engine)
     samples = acquisition.acquire_all(files, make, processes=processes, progress=progress, resume=resume)

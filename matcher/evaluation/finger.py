@@ -102,7 +102,7 @@ def measure_finger(
     if beside not in (None, "nbis"):
         raise InputError(f"Only 'nbis' can stand beside, not {beside!r}.")
     found = impressions(folder)
-    if resume:
+    if resume is not None:
         resume.bind({"modality": "finger", "format": str(loaded.format), "dpi": str(dpi), "cropped": str(cropped)})
     whose = partial(_sample_by_name, engine) if isinstance(engine, str) else partial(_sample, loaded)
     make = partial(whose, dpi, cropped)
