@@ -44,7 +44,7 @@ SCALES: dict[str, ScoreScale] = {
         4.5, ((1e-3, 4.0), (1e-4, 4.75), (1e-5, 5.5), (1e-6, 6.1)), near=0.6, apart=1.0, normalised=True
     ),
     "dlib": ScoreScale(0.945, ((1e-3, 0.945), (1e-4, 0.956), (1e-5, 0.966), (1e-6, 0.975)), near=0.008, apart=0.012),
-    "minutiae": ScoreScale(0.20, ((1e-3, 0.115), (1e-4, 0.133), (1e-5, 0.153), (1e-6, 0.173)), near=0.03, apart=0.05),
+    "minutiae": ScoreScale(0.18, ((1e-3, 0.097), (1e-4, 0.111), (1e-5, 0.126), (1e-6, 0.140)), near=0.03, apart=0.05),
 }
 
 # Where two templates are compared with nobody else at hand: the engine's own cosine, LFW's 1.4 million impostor pairs,
