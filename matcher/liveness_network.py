@@ -127,7 +127,7 @@ class LivenessNetwork:
     """A loaded network. Not safe across threads."""
 
     def __init__(self, file: Path, manifest: NetworkManifest) -> None:
-        """Load the file, whose hash the caller knows. Raises WeightsError if it is no network of the manifest's shape."""
+        """Load the file, whose hash the caller knows. Raises WeightsError if it is no such network."""
         import onnxruntime
 
         self.manifest = manifest
@@ -165,7 +165,7 @@ class LivenessNetwork:
 
 
 def square(pixels: UInt8Array, box: Sequence[float], *, factor: float, side: int) -> UInt8Array:
-    """The square round a box (x, y, width, height), (side, side, 3) uint8; beyond the border the picture is reflected."""
+    """The square round a box (x, y, width, height), (side, side, 3) uint8; reflected beyond the picture's border."""
     x, y, width, height = box
     half = max(width, height) * factor / 2
     left, top = round(x + width / 2 - half), round(y + height / 2 - half)
