@@ -41,7 +41,9 @@ def background_of(rows: Float32Array) -> Background:
     """The background of people's mean vectors (K, D). Raises InputError if the people are fewer than dimensions."""
     people, dimensions = rows.shape
     if people <= dimensions:
-        raise InputError(f"A background of {dimensions} dimensions takes more than {people} people.")
+        raise InputError(
+            f"A background of {dimensions} dimensions takes more than {dimensions} people; here are {people}."
+        )
     return Background(rows.mean(axis=0).astype(np.float32), np.cov(rows, rowvar=False).astype(np.float32), people)
 
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingCo
 from rich.table import Table
 
 from matcher.evaluation.attack_command import attack_command
+from matcher.evaluation.background_command import background_command
 from matcher.evaluation.folder_commands import face_command, finger_command
 from matcher.evaluation.scale_command import scale_command
 from matcher.evaluation.second_opinion_command import second_opinion_command
@@ -76,6 +77,7 @@ def evaluate() -> None:
     """Measure an engine's error rates on a folder of pictures."""
 
 
+evaluate.add_command(background_command)
 evaluate.add_command(face_command)
 evaluate.add_command(finger_command)
 evaluate.add_command(scale_command)

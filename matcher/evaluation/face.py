@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from matcher.background import Background, background
+from matcher.background import background
 from matcher.enrolled_faces import Fusion
 from matcher.evaluation import rates
 from matcher.evaluation.face_folders import PhotographFolder, photographs, read_folder
-from matcher.evaluation.face_pairs import PairScores, genuine_scores, impostor_scores, score_pairs
+from matcher.evaluation.face_pairs import genuine_scores, impostor_scores, score_pairs
 from matcher.evaluation.face_samples import (
     Acquired,
     Collection,
@@ -102,7 +102,7 @@ def measure_face(
         "identification_probe5": identification_of_several(
             main, draws=draws, seed=seed, fusion=fusion, background=general
         ),
-        **({"transfer": _transfer(places, collections, general)} if also else {}),
+        **({"transfer": transfer(_by_path(places, collections), general)} if also else {}),
         "latency_ms": _latencies(acquired[0]),
     }
     return FaceMeasurement(report, pairs.comparisons(main), search_set(main, draws_of_one), _acquisition(main))
@@ -122,10 +122,8 @@ def _acquired(
     return [everything[start:end] for start, end in pairwise(starts)]
 
 
-def _transfer(places: Sequence[Path], collections: Sequence[Collection], general: Background | None) -> dict[str, Any]:
-    scored: list[PairScores] = [score_pairs(one, general) for one in collections]
-    others = {str(place): scores for place, scores in zip(places[1:], scored[1:], strict=True)}
-    return transfer(scored[0], others, name=str(places[0]))
+def _by_path(places: Sequence[Path], collections: Sequence[Collection]) -> dict[str, Collection]:
+    return {str(place): collection for place, collection in zip(places, collections, strict=True)}
 
 
 def _rates(genuine: Float32Array, impostor: Float32Array) -> dict[str, Any]:

@@ -5,13 +5,15 @@ the cohort, which is everybody else in the collection, one mean vector for each,
 
 - *Genuine*: all pairs of up to eight photographs of a person; where photographs lie in sessions, all pairs of different
   sessions of one person, because pictures taken together say nothing of the next visit.
-- *Impostor*: the first photograph of each person against that of every other; all photographs of different people
-  where there are no more than ``FEW_PEOPLE``.
+- *Impostor*: the first photograph of each person against that of every other, so that nobody photographed often
+  weighs more; all photographs of different people where these lie in sessions or are of fewer than ``FEW_PEOPLE``,
+  whose first ones would be too few to say anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +25,7 @@ from models.biometrics import Float32Array, Float64Array
 from models.errors import InputError
 
 PHOTOGRAPHS_OF_A_PERSON = 8
-FEW_PEOPLE = 50
+FEW_PEOPLE = 20
 _PAIRS_AT_ONCE = 500_000  # bounds memory
 
 
@@ -58,7 +60,27 @@ def genuine_pairs(collection: Collection) -> Pairs:
 def impostor_pairs(collection: Collection, *, few_people: int = FEW_PEOPLE) -> Pairs:
     """The pairs of different people's photographs that are compared."""
     people, first = np.unique(collection.person, return_index=True)
-    rows = np.arange(len(collection.person)) if len(people) <= few_people else first
+    every_photograph = collection.session is not None or len(people) < few_people
+    rows = np.arange(len(collection.person)) if every_photograph else first
+    return _different_people(collection, rows)
+
+
+def every_impostor_pair(collection: Collection) -> Pairs:
+    """All pairs of photographs of different people."""
+    return _different_people(collection, np.arange(len(collection.person)))
+
+
+def fmr_by_pair_of_people(collection: Collection, pairs: Pairs, matched: Any) -> float:
+    """The share of pairs of photographs that match, every pair of people weighing the same."""
+    one, other = collection.person[pairs.first], collection.person[pairs.second]
+    which = np.unique(
+        np.minimum(one, other) * (collection.person.max() + 1) + np.maximum(one, other), return_inverse=True
+    )
+    counts = np.bincount(which[1])
+    return float((np.bincount(which[1], weights=matched) / counts).mean())
+
+
+def _different_people(collection: Collection, rows: Indices) -> Pairs:
     rows = rows[collection.found[rows]]
     one, other = np.triu_indices(len(rows), 1)
     different = collection.person[rows[one]] != collection.person[rows[other]]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from matcher.cohort import person_means
 from matcher.engines import load_engine
 from matcher.evaluation import acquisition
-from matcher.evaluation.face_folders import PhotographFolder
+from matcher.evaluation.face_folders import PhotographFolder, read_folder
 from matcher.evaluation.resume import AcquiredSample, ResumeFile
 from matcher.pictures import read_rgb
 from matcher.ports import DetectedFace, FaceEngine
@@ -58,6 +59,20 @@ def collection_of(folder: PhotographFolder, acquired: Sequence[Acquired]) -> Col
     names, person = np.unique([item.person for item in folder.photographs], return_inverse=True)
     session = np.unique([item.session for item in folder.photographs], return_inverse=True)[1]
     return Collection(rows, person, found, tuple(names.tolist()), session if folder.sessions else None)
+
+
+def mean_of_each_person(
+    folder: Path, engine: str, *, without: frozenset[str] = frozenset(), progress: Progress | None = None
+) -> Float32Array:
+    """The mean vector (K, D) of everybody in a folder who shows a face, but for those named ``without``."""
+    found = read_folder(folder)
+    kept = tuple(item for item in found.photographs if item.person not in without)
+    if not kept:
+        raise InputError(f"Nobody in {folder} is left.")
+    files = [item.file for item in kept]
+    collection = collection_of(replace(found, photographs=kept), acquire_all(files, engine, progress=progress))
+    people, owner = np.unique(collection.person[collection.found], return_inverse=True)
+    return person_means(collection.rows[collection.found], owner, len(people))
 
 
 def subject(faces: Sequence[DetectedFace], *, width: int, height: int) -> DetectedFace | None:

@@ -20,13 +20,13 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--also", multiple=True, type=_FOLDER, help="Apply the threshold chosen on FOLDER to this one too.")
 @click.option("--engine", default="sface", show_default=True, help="sface, dlib, onnx:FILE, or a site's own.")
 @click.option("--json", "json_file", type=_FOLDER, help="Write the rates here as JSON.")
-@click.option("--draws", default=10, show_default=True, type=click.IntRange(1, 1000), help="Random galleries.")
+@click.option("--draws", default=30, show_default=True, type=click.IntRange(1, 1000), help="Random galleries.")
 @click.option("--seed", default=1, show_default=True, help="Of the draws and of the intervals.")
 @report_options
 def face_command(
     folder: Path, also: tuple[Path, ...], engine: str, json_file: Path | None, draws: int, seed: int, **page: Any
 ) -> None:
-    """Measure a face engine on FOLDER, which holds images/<person>/<photographs>."""
+    """Measure a face engine on FOLDER: <person>/<photographs> or <person>_<x>_<y>_<z>/<frames>, there or in images."""
     from matcher.evaluation.face import measure_face
     from matcher.evaluation.face_samples import loaded
 

@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from matcher.commands import evaluate as evaluate_command
-from matcher.commands import without_nan
-from matcher.evaluation import face as face_evaluation
+from matcher.evaluation import acquisition
 from matcher.evaluation.face import (
     Collection,
     evaluate_face,
@@ -21,7 +20,9 @@ from matcher.evaluation.face import (
     photographs,
     subject,
 )
+from matcher.evaluation.face_searches import identification
 from matcher.evaluation.finger import evaluate_finger
+from matcher.evaluation.terminal import without_nan
 from matcher.ports import DetectedFace
 from models.biometrics import UInt8Array
 from models.errors import ConfigurationError, InputError
@@ -87,7 +88,10 @@ def test_a_folder_is_measured_with_the_numbers_of_its_protocol(folder: Path) -> 
     report = evaluate_face(folder, draws=3, progress=lambda done, total: steps.append((done, total)))
     assert steps[0] == (1, 7)
     assert steps[-1] == (7, 7)
-    assert set(report) == {"modality", "engine", "failure_to_acquire", "pairs", "identification", "latency_ms"}
+    assert set(report) == {
+        "modality", "engine", "failure_to_acquire", "pairs", "pairs_normalised", "identification",
+        "identification_probe5", "latency_ms",
+    }  # fmt: skip
     assert (report["modality"], report["engine"]) == ("face", "sface")
     assert report["failure_to_acquire"] == pytest.approx(1 / 7)
     assert report["pairs"] == {"eer": 0.0, "fnmr_at_fmr": {"1e-2": 0.0, "1e-3": 0.0, "1e-4": 0.0}}
@@ -96,13 +100,15 @@ def test_a_folder_is_measured_with_the_numbers_of_its_protocol(folder: Path) -> 
         "references": 3,
         "fnir_at_fpir": {"1e-2": 0.0, "1e-3": 0.0},
     }
+    assert report["pairs_normalised"] == report["pairs"]
+    assert report["identification_probe5"]["photographs"] == 5
     assert set(report["latency_ms"]) == {"detect", "extract"}
     assert all(value > 0 for value in report["latency_ms"].values())
 
 
 def test_worker_processes_see_the_same_as_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = evaluate_face(folder, draws=2, processes=1)
-    monkeypatch.setattr(face_evaluation, "FEW_PHOTOGRAPHS", 0)
+    monkeypatch.setattr(acquisition, "FEW_PICTURES", 0)
     together = evaluate_face(folder, draws=2, processes=2)
     assert {**alone, "latency_ms": None} == {**together, "latency_ms": None}
 
@@ -122,12 +128,12 @@ def test_a_wrong_first_rank_and_a_missing_face_are_misses() -> None:
     person = np.array([0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 4, 5])
     everyone = np.concatenate([rows, strangers])
     fine = Collection(everyone, person, np.ones(12, bool))
-    report = face_evaluation._identification(fine, draws=4, seed=1, fusion="best")
+    report, _ = identification(fine, draws=4, seed=1, fusion="best")
     assert report["fnir_at_fpir"] == {"1e-2": 0.0, "1e-3": 0.0}
     found = np.ones(12, bool)
     found[:4] = False
     found[0] = True
-    blind = face_evaluation._identification(Collection(everyone, person, found), draws=4, seed=1, fusion="best")
+    blind, _ = identification(Collection(everyone, person, found), draws=4, seed=1, fusion="best")
     assert blind["fnir_at_fpir"]["1e-2"] >= 0.375
 
 
@@ -158,7 +164,7 @@ def test_json_has_null_where_there_is_no_number() -> None:
 
 def test_an_unknown_engine_is_told_at_once_also_by_worker_processes(tmp_path: Path) -> None:
     """Workers that end while they start would be started again for ever."""
-    for at in range(face_evaluation.FEW_PHOTOGRAPHS + 1):
+    for at in range(acquisition.FEW_PICTURES + 1):
         save(np.full((20, 20, 3), 90, np.uint8), tmp_path / f"person {at % 5}" / f"{at}.png")
     with pytest.raises(ConfigurationError, match="no engine called 'nosuch'"):
         evaluate_face(tmp_path, engine="nosuch", processes=1)
@@ -176,7 +182,7 @@ def test_an_engine_of_the_other_modality_is_refused(folder: Path) -> None:
 def test_a_gallery_of_faceless_references_misses_everyone() -> None:
     blind = collection(4, 4, 1)
     blind.found[:8] = False
-    rates = face_evaluation._identification(blind, draws=2, seed=1, fusion="centroid")
+    rates, _ = identification(blind, draws=2, seed=1)
     assert rates["fnir_at_fpir"] == {"1e-2": 1.0, "1e-3": 1.0}
 
 
