@@ -21,6 +21,7 @@ from kiosk.roster import SitePerson
 from kiosk.thresholds import SiteThresholds, basis_of
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
+from matcher.approach import Approach
 from matcher.decision import (
     Identification,
     decide,
@@ -87,6 +88,7 @@ class FaceStep:
     make_check: Callable[[int, bool], PresentationCheck]  # tries that went wrong; whether the person moves little
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
+    approach: Approach = field(default_factory=Approach)
     thresholds: SiteThresholds = field(default_factory=SiteThresholds)
 
     def knows(self, person: SitePerson) -> bool:
@@ -134,8 +136,11 @@ class FaceStep:
         if check.verdict() is WitnessVerdict.PASSED:
             return self._compared(visit, head, check)
         failed = check.verdict() is WitnessVerdict.FAILED
-        evidence = (self._evidence(visit, first, None, check.evidence()),)
+        evidence = (self._evidence(visit, first, None, self._seen_by(check)),)
         return Found(Finding.ATTACK if failed else Finding.UNDECIDED, evidence=evidence)
+
+    def _seen_by(self, check: PresentationCheck) -> tuple[PresentationEvidence, ...]:
+        return *check.evidence(), self.approach.evidence()
 
     def _good_look(self, visit: Visit) -> Look | Finding:
         """The first frame that is good enough, saying meanwhile what stands in the way."""
@@ -164,7 +169,14 @@ class FaceStep:
         self.last_seen = frame.sequence
         taken_ns = visit.clock.monotonic_ns()
         with visit.timed("detect"):
-            return replace(look(self.engine, frame), taken_ns=taken_ns)
+            seen = replace(look(self.engine, frame), taken_ns=taken_ns)
+        self.note(seen)
+        return seen
+
+    def note(self, seen: Look) -> None:
+        """Remember how near the face was; the station says so, too, of what it saw before the visit."""
+        share = None if seen.face is None else seen.face.box[2] / seen.frame.pixels.shape[1]
+        self.approach.note(share, seen.frame.monotonic_ns / 1e9)
 
     def _challenged(self, visit: Visit, head: Head, check: PresentationCheck) -> bool:
         """Ask for the challenge and watch one and the same head until the witnesses know, or time is up.
@@ -225,7 +237,7 @@ class FaceStep:
             clear = answer.matched and not answer.second_factor_wanted
             if clear or len(templates) >= self.face.frames_per_probe:
                 break
-        presentation = () if check is None or bond is None else (*check.evidence(), bond.evidence())
+        presentation = () if check is None or bond is None else (*self._seen_by(check), bond.evidence())
         if answer is None or used is None:
             evidence = () if head.last is None else (self._evidence(visit, head.last, None, presentation),)
             return Found(Finding.UNDECIDED if bond is not None else Finding.NOT_ACQUIRED, evidence=evidence)

@@ -235,7 +235,10 @@ class Station(threading.Thread):
         if frame is None:
             return None
         self._seen = frame.sequence
-        return look(self._engine, frame)
+        seen = look(self._engine, frame)
+        if self._checkin.face is not None:
+            self._checkin.face.note(seen)
+        return seen
 
     def _is_near(self, seen: Look) -> bool:
         if seen.face is None:

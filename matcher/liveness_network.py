@@ -8,7 +8,6 @@ round the face's box, reflected at the picture's border and resized by area. Wha
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import tomllib
 from collections.abc import Sequence
@@ -88,7 +87,7 @@ def import_network(file: Path) -> NetworkManifest | None:
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, partial)
-        os.replace(partial, place)
+        partial.replace(place)
     except OSError as error:
         raise WeightsError(f"{place} cannot be written: {error.strerror}.") from error
     return known

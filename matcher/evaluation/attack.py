@@ -195,7 +195,7 @@ def _kinds(attacks: Sequence[Judged]) -> Mapping[str, None]:
 
 
 def _rate(items: Sequence[Judged], errs: Callable[[Judged], bool]) -> dict[str, Any]:
-    """A rate with its binomial 95 % limits, as if sequences were independent; those of one person are less than that."""
+    """A rate with binomial 95 % limits, as if sequences were independent; those of one person are less than that."""
     errors = sum(errs(item) for item in items)
     limits = exact(errors, len(items))
     return {

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from matcher.approach import Approach
 from matcher.frame_freshness import FrameFreshness
 from matcher.ports import DetectedFace
 from matcher.screen_pattern import ScreenPattern
@@ -107,3 +108,28 @@ def test_skin_has_no_pattern_and_few_pictures_say_nothing() -> None:
     assert watched(ScreenPattern(), [picture] * 30) is P
     assert watched(ScreenPattern(), [picture] * 5) is U
     assert ScreenPattern().verdict().verdict is U
+
+
+def test_who_walks_up_is_seen_to_grow_and_who_is_suddenly_there_is_not() -> None:
+    walked, there = Approach(), Approach()
+    for number in range(20):
+        walked.note(0.1 + 0.01 * number, number * 0.1)
+        there.note(None if number < 10 else 0.3 + 0.002 * (number % 3), number * 0.1)
+    assert walked.evidence().verdict is P
+    assert there.evidence().verdict is U
+    assert Approach().evidence().measures == {"looks": 0.0, "growth": 1.0}
+
+
+def test_an_approach_of_somebody_before_does_not_count() -> None:
+    history = Approach()
+    for number in range(20):
+        history.note(0.1 + 0.01 * number, number * 0.1)
+    history.note(0.3, 9.0)
+    assert history.evidence().verdict is U
+
+
+def test_a_jump_in_size_is_no_approach() -> None:
+    history = Approach()
+    history.note(0.1, 0.0)
+    history.note(0.3, 0.1)
+    assert history.evidence().verdict is U
