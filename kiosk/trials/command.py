@@ -25,6 +25,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
     "--kinds", help="Kinds to try, with commas; 'attack' and 'genuine' stand for all of them.  [default: all]"
 )
 @click.option("--each", default=20, show_default=True, type=click.IntRange(1, 100_000), help="Visits of each kind.")
+@click.option("--tries", default=3, show_default=True, type=click.IntRange(1, 3), help="Tries of a visit.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Repeats a run exactly.")
 @click.option("--json", "json_file", type=_FILE, help="Write the figures here as JSON.")
 @click.option("--partial", type=_FILE, help="Keep finished visits here and go on from there.")

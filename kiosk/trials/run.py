@@ -40,6 +40,7 @@ class TrialPlan:
     detection_side: int = 640
     breaks: str | None = None
     network: str | None = None
+    tries: int = 3
 
     def jobs(self) -> list[Job]:
         """The visits, one of each kind after the other, so that a run that is stopped early shows all kinds."""
@@ -117,7 +118,7 @@ def _made(plan: TrialPlan) -> VisitMaker:
     engine = load_engine("sface", detection_side=plan.detection_side)
     people = People.of(engine, Path(plan.faces) if plan.faces else None)
     config = KioskConfig(presentation=PresentationConfig(network=plan.network or ""))
-    return VisitMaker(engine, people, plan.seed, plan.alone, saboteur(plan.breaks), config)
+    return VisitMaker(engine, people, plan.seed, plan.alone, saboteur(plan.breaks), config, plan.tries)
 
 
 def _finished(plan: TrialPlan, partial: Path | None) -> dict[Job, VisitRecord]:

@@ -171,6 +171,7 @@ class VisitMaker:
     alone: bool = False
     sabotage: Callable[[PresentationCheck], None] = lambda check: None
     config: KioskConfig = field(default_factory=KioskConfig)
+    most_tries: int = 3
     _rng: Random = field(default_factory=Random)
     _draw: Callable[[int, bool], PresentationCheck] | None = None
 
@@ -185,7 +186,7 @@ class VisitMaker:
         screen = _HearingScreen(stage)
         step = self._step(stage, screen, person)
         visit = Visit(_roster(person), None, 3, screen, Clock(monotonic_ns=lambda: int(stage.now_s * 1e9)))
-        found = step.run(visit, tries=visit.roster.policy.max_tries)
+        found = step.run(visit, tries=self.most_tries)
         return VisitRecord(
             kind,
             number,

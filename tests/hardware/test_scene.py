@@ -256,6 +256,16 @@ def test_a_script_is_played_as_time_goes_by_and_begins_again(
     player.stop()
 
 
+def test_a_script_asks_to_follow_a_dot(scene: Scene, clock: StillClock, somebody: Visitor) -> None:
+    text = '[[step]]\nat_s = 0\ndo = "challenge"\nkind = "follow_dot"\ndot = [0.05, 0.5]'
+    scene.show(somebody, "stand")
+    before = nose_x(scene.render(sequence=0))
+    ScenePlayer(scene, parse_script(text), {})
+    scene.advance()
+    clock.now_s += 1.5
+    assert nose_x(scene.render(sequence=1)) - before > 3
+
+
 def test_a_script_that_does_not_repeat_ends(scene: Scene, clock: StillClock, somebody: Visitor) -> None:
     player = ScenePlayer(scene, parse_script(SCRIPT.replace("true", "false")), {"visitor_1": somebody})
     clock.now_s += 60
@@ -297,6 +307,10 @@ def test_a_fault_does_what_the_device_registered(scene: Scene) -> None:
             "[[step]]\nat_s = 0\ndo = 'show'\nvisitor = 'x'\nbehaviour = 'aproach'",
             "no behaviour 'aproach'; .* did you mean 'approach'?",
         ),
+        ("[[step]]\nat_s = 0\ndo = 'challenge'\nkind = 'follow_dot'", "step 1: follow_dot needs a dot"),
+        ("[[step]]\nat_s = 0\ndo = 'challenge'\nkind = 'blink'\ndot = [0, 1]", "nothing else has one"),
+        ("[[step]]\nat_s = 0\ndo = 'challenge'\nkind = 'follow_dot'\ndot = [0, 2]", "dot must be two numbers"),
+        ("[[step]]\nat_s = 0\ndo = 'challenge'\nkind = 'jump'", "there is no kind 'jump'"),
         (
             "[[step]]\nat_s = 3\ndo = 'leave'\n[[step]]\nat_s = 2\ndo = 'leave'",
             "step 2 happens at 2 s, before the step above it",
@@ -311,6 +325,9 @@ def test_a_wrong_script_is_answered_with_one_sentence(text: str, sentence: str) 
 def test_a_script_that_names_a_missing_visitor_or_finger_does_not_begin(scene: Scene, somebody: Visitor) -> None:
     with pytest.raises(ConfigurationError, match="step 1: there is no visitor 'visitor_1'; known: none"):
         ScenePlayer(scene, parse_script(SCRIPT), {})
+    by_nobody = SCRIPT.replace('behaviour = "stand"', 'behaviour = "stand"\nby = "visitor_9"')
+    with pytest.raises(ConfigurationError, match="step 1: there is no visitor 'visitor_9'"):
+        ScenePlayer(scene, parse_script(by_nobody), {"visitor_1": somebody})
     with pytest.raises(ConfigurationError, match="no finger 'nose'"):
         ScenePlayer(scene, parse_script(SCRIPT.replace("right_index", "nose")), {"visitor_1": somebody})
 
