@@ -28,7 +28,7 @@ def compared(people: int, *, genuine_of_each: int = 6, seed: int = 3, apart: flo
         second=np.concatenate([second, own]),
         people=tuple(f"P{number:03d}" for number in range(1, people + 1)),
         groups={
-            "sex": tuple("F" if number % 4 == 0 else "M" for number in range(people)),
+            "sex": tuple("female" if number % 4 == 0 else "male" for number in range(people)),
             "age_band": tuple(("18-34", "35-59", "60+")[number % 3] for number in range(people)),
         },
     )

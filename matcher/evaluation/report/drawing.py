@@ -159,9 +159,9 @@ class Frame:
     def _axes(self) -> str:
         bottom, right = self._height - _BOTTOM, WIDTH - _RIGHT
         parts = [f'<path d="M{_LEFT} {_TOP}V{bottom}H{right}" fill="none" {_stroke("solid", 1.4)}/>']
-        parts += [_text(self.x(tick), bottom + 18, self._x.shown(tick), anchor="middle") for tick in self._x.ticks()]
+        parts += [_text(self.x(tick), bottom + 21, self._x.shown(tick), anchor="middle") for tick in self._x.ticks()]
         parts += [_text(_LEFT - 8, self.y(tick) + 4, self._y.shown(tick), anchor="end") for tick in self._y.ticks()]
-        parts.append(_text((_LEFT + right) / 2, bottom + 42, self._x.title, anchor="middle"))
+        parts.append(_text((_LEFT + right) / 2, bottom + 45, self._x.title, anchor="middle"))
         parts.append(_text(_LEFT - 72, _TOP - 16, self._y.title, anchor="start"))
         return "".join(parts)
 

@@ -10,7 +10,7 @@ from matcher.evaluation.breakdown import FEW_PEOPLE, GroupRates, WorstPair
 from matcher.evaluation.intervals import Interval, rule_of_three
 from matcher.evaluation.report.charts import det_chart, histogram_chart, size_chart
 from matcher.evaluation.report.figures import Figures, ThresholdFigures
-from matcher.evaluation.report.markup import figure, heading, paragraph, table
+from matcher.evaluation.report.markup import definitions, figure, heading, paragraph, table
 from matcher.evaluation.report.words import Words
 
 
@@ -53,6 +53,8 @@ def acquisition(found: Figures, words: Words) -> str:
 def error_rates(found: Figures, words: Words, *, seed: int) -> str:
     """The rates at each threshold in force, the equal error rate, and where the intervals come from."""
     told = heading(words("rates_heading"))
+    shown = dict.fromkeys(name for item in found.at for name, _ in _rates(item))
+    told += definitions((words(name), words(f"term_{name}")) for name in shown)
     for item in found.at:
         force = item.threshold
         told += heading(
@@ -177,7 +179,13 @@ def _group_row(one: GroupRates, words: Words) -> list[str]:
         f"{words.percent(rate.rate)} ({words.interval(rate.low, rate.high)})" if rate.trials else words("not_measured")
         for rate in (one.fmr, one.fnmr)
     ]
-    return [f"{name}: {one.value}", words.count(one.people), *rates, words(remark, least=FEW_PEOPLE)]
+    value = words(f"value_{one.value}") if words.has(f"value_{one.value}") else one.value
+    return [
+        words("judged_row", row=name, answer=value),
+        words.count(one.people),
+        *rates,
+        words(remark, least=FEW_PEOPLE),
+    ]
 
 
 def _pair_row(pair: WorstPair, threshold: float | None, words: Words) -> list[str]:

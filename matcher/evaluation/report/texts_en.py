@@ -246,6 +246,8 @@ ENGLISH: Final[Mapping[str, str]] = {
     "group_sex": "sex",
     "group_age_band": "age band",
     "group_office": "office",
+    "value_female": "female",
+    "value_male": "male",
     "remark": "Remark",
     "group_few": "fewer than {least} people: too few to tell",
     "group_distinct": "differs from everybody beyond chance",

@@ -195,6 +195,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "group_sex": "性别",
     "group_age_band": "年龄段",
     "group_office": "司法所",
+    "value_female": "女",
+    "value_male": "男",
     "remark": "说明",
     "group_few": "不足 {least} 人：人数太少，无法判断",
     "group_distinct": "与全体有差别，且超出偶然",
