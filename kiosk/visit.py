@@ -41,7 +41,8 @@ class Visit:
     """The state of one visit. ``roster`` is the version that the visit began with.
 
     ``strikes``: tries in which the head did something else than it was asked; ``moves_little``: the last try came to
-    nothing without that. ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is broken off.
+    nothing without that. ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is
+    broken off.
     """
 
     roster: Roster

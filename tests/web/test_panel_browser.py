@@ -36,6 +36,9 @@ SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # picture name: step and what 
     "look": ("look", {"hint": "come_closer"}),
     "challenge-left": ("challenge", {"challenge": "turn_left"}),
     "challenge-right": ("challenge", {"challenge": "turn_right", "hint": "turn_more", "simulated": True}),
+    "challenge-up": ("challenge", {"challenge": "look_up"}),
+    "challenge-down": ("challenge", {"challenge": "look_down", "hint": "try_again", "tries_left": 2}),
+    "challenge-dot": ("challenge", {"challenge": "follow_dot", "dot": (0.95, 0.05)}),
     "claim": ("claim", {}),
     "finger": ("finger", {"finger": "right_index"}),
     "finger-again": ("finger", {"finger": "left_thumb", "hint": "finger_off_center", "tries_left": 2}),
@@ -282,6 +285,20 @@ def test_the_preview_is_a_mirror_and_left_is_left(open_page: Any, station: Any) 
     assert page.is_visible("#arrow-left") and not page.is_visible("#arrow-right")
     mirror, arrow = page.locator("#mirror").bounding_box(), page.locator("#arrow-left").bounding_box()
     assert arrow["x"] + arrow["width"] < mirror["x"] + mirror["width"] / 2
+
+
+def test_the_dot_lies_where_the_station_says_and_no_arrow_with_it(open_page: Any, station: Any) -> None:
+    page = open_page()
+    station.show("challenge", challenge="follow_dot", dot=(0.95, 0.05))
+    wait_for_step(page, "challenge")
+    page.wait_for_function("() => getComputedStyle(document.getElementById('dot')).visibility === 'visible'")
+    page.wait_for_function("() => document.getElementById('dot').getAnimations().length === 0")
+    mirror, dot = page.locator("#mirror").bounding_box(), page.locator("#dot").bounding_box()
+    across = (dot["x"] + dot["width"] / 2 - mirror["x"]) / mirror["width"]
+    down = (dot["y"] + dot["height"] / 2 - mirror["y"]) / mirror["height"]
+    assert across > 0.8 and down < 0.2
+    assert dot["y"] >= mirror["y"] - 1 and dot["x"] + dot["width"] <= mirror["x"] + mirror["width"] + 1
+    assert [side for side in ("left", "right", "up", "down") if page.is_visible(f"#arrow-{side}")] == []
 
 
 def test_the_last_persons_face_is_wiped_when_the_step_ends(open_page: Any, station: Any) -> None:

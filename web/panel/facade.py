@@ -94,7 +94,7 @@ class PanelState:
     """Everything the screen shows, at once. ``version`` grows by at least one with every change.
 
     ``hint`` is a RetryReason or PanelHint (at step ``fault`` also an error's code), ``challenge`` one of
-    CHALLENGE_CODES, ``dot`` where the dot to follow is in the mirror (x to the person's right and y down, -1 to 1),
+    CHALLENGE_CODES, ``dot`` where the dot to follow is, as shares of the mirror from its left and top,
     ``finger`` one of FINGER_CODES, ``pairing_code`` twelve digits in groups, ``pending`` the number of records not yet
     at the center.
     """

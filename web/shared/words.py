@@ -119,7 +119,7 @@ PRESENTATION_WITNESSES = {
     "approach": _("Came up to the kiosk"),
     "head_turn": _("Turn of the head"),
     "frame_freshness": _("Fresh pictures of the camera"),
-    "same_head": _("The head that turned is the head compared"),
+    "same_head": _("The head that moved is the head compared"),
     "none": _("None"),
 }
 

@@ -133,8 +133,8 @@ function renderChallenge(kind) {
   Object.entries(ARROWS).forEach(([code, side]) => by(`arrow-${side}`).toggleAttribute("data-on", kind === code));
   const dot = kind === "follow_dot" ? state.dot : null;
   by("dot").toggleAttribute("data-on", Boolean(dot));
-  by("dot").style.left = `${50 + 38 * (dot?.[0] ?? 0)}%`;
-  by("dot").style.top = `${50 + 38 * (dot?.[1] ?? 0)}%`;
+  by("dot").style.left = `${12 + 76 * (dot?.[0] ?? 0.5)}%`;
+  by("dot").style.top = `${12 + 76 * (dot?.[1] ?? 0.5)}%`;
 }
 
 // Without a camera nobody should be asked to look.
