@@ -33,9 +33,9 @@ def beside_nbis(
     picture in which mindtct finds nothing is a failure to acquire and scores 0. Raises InputError without the library.
     """
     steps = len(pictures) + len(pairs)
-    templates = []
+    extract, templates = _extraction(dpi), []
     for at, picture in enumerate(pictures):
-        templates.append(_template(picture, dpi))
+        templates.append(extract(picture))
         if progress:
             progress(at + 1, steps)
     scores = np.zeros(len(pairs), np.float32)
@@ -65,19 +65,22 @@ def _rates(scores: Float32Array, mated: Any) -> dict[str, Any]:
     }
 
 
-def _template(picture: UInt8Array, dpi: int) -> Any | None:
-    """mindtct's minutiae, None if it finds none."""
+def _extraction(dpi: int) -> Callable[[UInt8Array], Any | None]:
+    """mindtct: a picture's minutiae, None if it finds none."""
     try:
         import nbis
     except ImportError as error:
-        raise InputError(
-            "The library nbis (package nbis-py) is not installed; there is nothing to stand beside."
-        ) from error
+        raise InputError("The library nbis (package nbis-py) is not installed; nothing can stand beside.") from error
     settings = nbis.NbisExtractorSettings(
         min_quality=0.0, get_center=False, check_fingerprint=False, compute_nfiq2=False, ppi=float(dpi)
     )
-    _, encoded = cv2.imencode(".png", picture)
-    try:
-        return nbis.new_nbis_extractor(settings).extract_minutiae(encoded.tobytes())
-    except nbis.NbisError:
-        return None
+    extractor = nbis.new_nbis_extractor(settings)
+
+    def extract(picture: UInt8Array) -> Any | None:
+        _, encoded = cv2.imencode(".png", picture)
+        try:
+            return extractor.extract_minutiae(encoded.tobytes())
+        except nbis.NbisError:
+            return None
+
+    return extract

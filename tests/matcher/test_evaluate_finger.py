@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
 import pytest
 
 from matcher.engines.minutiae import MinutiaeEngine
-from matcher.evaluation.finger import compare_all, evaluate_finger, impressions
+from matcher.evaluation.finger import compare_all, evaluate_finger, impressions, sensor_view
 from models.biometrics import Template, UInt8Array
 from models.errors import ImageError, InputError
 from tests.matcher.minutiae_sets import random_minutiae, seen_again
@@ -121,3 +122,70 @@ def test_a_file_that_is_no_picture_is_named(tmp_path):
     (tmp_path / "102_2.png").write_bytes(b"not a picture")
     with pytest.raises(ImageError, match=r"102_2\.png"):
         evaluate_finger(tmp_path, engine=LabelledEngine())
+
+
+def test_every_third_finger_is_held_out_with_its_own_rates(tmp_path):
+    held = evaluate_finger(lay(tmp_path, 7, 3), engine=LabelledEngine())["held_out"]
+    assert held == {
+        "fingers": "103, 106", "genuine": 6, "impostor": 99,
+        "eer": 0, "fnmr_at_fmr": {"1e-2": 0, "1e-3": 0}, "zero_fmr": 0,
+    }  # fmt: skip
+
+
+def test_without_a_third_finger_nothing_is_held_out(tmp_path):
+    held = evaluate_finger(lay(tmp_path, 2, 2), engine=LabelledEngine())["held_out"]
+    assert held["eer"] is None
+    assert held["fnmr_at_fmr"] == {"1e-2": None, "1e-3": None}
+
+
+def test_a_small_sensor_sees_the_middle_in_sixteen_grays():
+    pixels = np.arange(400 * 300, dtype=np.uint32).astype(np.uint8).reshape(400, 300)
+    seen = sensor_view(pixels)
+    assert seen.shape == (288, 256)
+    assert len(np.unique(seen)) <= 16
+    assert np.abs(seen.astype(int) - pixels[56:344, 22:278]).max() <= 16
+    assert sensor_view(pixels[:100, :90]).shape == (100, 90)
+
+
+def test_the_cropped_pictures_are_what_the_engine_gets(tmp_path):
+    class Seeing(LabelledEngine):
+        shapes: ClassVar[list[tuple[int, ...]]] = []
+
+        def extract(self, pixels: UInt8Array, *, dpi: int = 500) -> Template:
+            self.shapes.append(pixels.shape)
+            return self.template(random_minutiae(int(pixels[0, 0])))
+
+    for finger in (1, 2):
+        for touch in (1, 2):
+            cv2.imwrite(str(tmp_path / f"{finger}_{touch}.png"), np.full((400, 500), 32 * finger, np.uint8))
+    assert evaluate_finger(tmp_path, engine=Seeing(), cropped=True)["cropped"] is True
+    assert set(Seeing.shapes) == {(288, 256)}
+
+
+def ridges(seed: int) -> UInt8Array:
+    """Noise of the wavelength of ridges: (200, 180), with endings and bifurcations."""
+    noise = np.random.default_rng(seed).normal(size=(200, 180)).astype(np.float32)
+    waves = cv2.GaussianBlur(noise, (0, 0), 2.6) - cv2.GaussianBlur(noise, (0, 0), 4.2)
+    return np.clip(128 + 400 * waves / np.abs(waves).max(), 0, 255).astype(np.uint8)
+
+
+def test_another_library_stands_beside_in_the_same_run(tmp_path):
+    pytest.importorskip("nbis")
+    for finger in (11, 12):
+        for touch in (1, 2):
+            cv2.imwrite(str(tmp_path / f"{finger}_{touch}.png"), ridges(finger)[: 200 - touch])
+
+    class Finding(MinutiaeEngine):
+        def extract(self, pixels: UInt8Array, *, dpi: int = 500) -> Template:
+            return self.template(random_minutiae(int(pixels.astype(int).sum() % 97)))
+
+    report = evaluate_finger(tmp_path, engine=Finding(), beside="nbis")
+    beside = report["beside"]
+    assert 0 <= beside["nbis"]["eer"] <= beside["nbis"]["fnmr_at_fmr"]["1e-3"] <= 1
+    assert beside["nbis"]["failure_to_acquire"] == 0
+    assert beside["ratio"] == pytest.approx(report["comparisons_per_s"] / beside["nbis"]["comparisons_per_s"])
+
+
+def test_an_unknown_library_cannot_stand_beside(tmp_path):
+    with pytest.raises(InputError, match="bozorth9"):
+        evaluate_finger(lay(tmp_path, 2, 2), engine=LabelledEngine(), beside="bozorth9")

@@ -7,7 +7,10 @@ import math
 import numpy as np
 import pytest
 
+from matcher.engines.minutiae import MinutiaeEngine
 from matcher.enrolled_faces import MOST_CANDIDATES, fuse_by_person
+from matcher.enrolled_fingers import SEARCHED_FROM
+from matcher.evaluation.synthetic_minutiae import impression_of, synthetic_finger
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from models.biometrics import FingerPosition, Modality, Template, TemplateFormat
@@ -234,3 +237,44 @@ def test_the_best_of_several_impressions_speaks() -> None:
     found = gallery.verify_finger("anna", [word("xyz"), word("abcd")])
     assert found is not None
     assert found.score == 1.0
+
+
+def test_several_fingers_of_a_person_speak_together() -> None:
+    gallery = Gallery(finger_engine=LetterFingers())  # type: ignore[arg-type]
+    gallery.replace(
+        [
+            finger_reference("f1", "anna", word("abcd")),
+            finger_reference("f2", "anna", word("wxyz"), position=FingerPosition.LEFT_INDEX),
+        ]
+    )
+    right, left, thumb = FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX, FingerPosition.LEFT_THUMB
+    both = gallery.verify_fingers("anna", {right: word("abcd"), left: [word("wx"), word("q")]})
+    assert both is not None
+    assert (both.reference_id, both.score) == ("f1", pytest.approx(0.75))
+    one = gallery.verify_fingers("anna", {left: word("wxyz"), thumb: word("abcd")})
+    assert one is not None
+    assert (one.reference_id, one.score) == ("f2", 1.0)
+    assert gallery.verify_fingers("anna", {thumb: word("abcd")}) is None
+    assert gallery.verify_fingers("bert", {right: word("abcd")}) is None
+
+
+def test_many_fingers_are_searched_and_few_are_all_compared() -> None:
+    engine, rng = MinutiaeEngine(), np.random.default_rng(4)
+    fingers = [synthetic_finger(seed) for seed in range(SEARCHED_FROM)]
+    touches = [engine.template(impression_of(finger, rng)) for finger in fingers]
+    positions = [FingerPosition(1 + seed % 2) for seed in range(SEARCHED_FROM)]
+    gallery = Gallery(finger_engine=engine)
+    gallery.replace(
+        finger_reference(f"f{seed}", f"person {seed}", touch, position=position)
+        for seed, (touch, position) in enumerate(zip(touches, positions, strict=True))
+    )
+    probe = [engine.template(impression_of(fingers[30], rng)) for _ in range(2)]
+    found = gallery.identify_finger(probe)
+    assert (found[0].person_id, found[0].reference_id) == ("person 30", "f30")
+    assert len(found) < SEARCHED_FROM / 2
+    assert found[0].score == pytest.approx(max(engine.compare(one, touches[30]) for one in probe))
+    same_hand = gallery.identify_finger(probe, position=positions[30])
+    assert len(same_hand) == SEARCHED_FROM / 2
+    assert same_hand[0] == found[0]
+    claimed = gallery.verify_finger("person 30", probe)
+    assert claimed == found[0]
