@@ -63,6 +63,7 @@ class SiteThresholds:
             return
         ends = seconds() + SLICE_S
         try:
+            next(self._work)  # at least one step, however slow the machine
             while seconds() < ends:
                 next(self._work)
         except StopIteration as done:

@@ -29,7 +29,7 @@ from models.attendance import format_time, parse_time
 from models.biometrics import Modality, OperatingPoint, Reference, TemplateFormat
 from models.errors import ConfigurationError, InputError
 
-PRIOR_PEOPLE = 50  # what ships weighs as much as that many people of the site who were captured apart
+PRIOR_PEOPLE = 200  # what ships weighs as much as that many people of the site who were captured apart
 LEAST_PEOPLE = 20  # of an engine nobody measured, before the site's own people make a likelihood ratio alone
 WANTED_FPIR = 0.01
 _FITTED = 20_000  # impostor scores are enough for two numbers

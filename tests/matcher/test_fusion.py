@@ -1,4 +1,4 @@
-"""Face and finger add up by decisions, never by summing weak scores, and must mean the same person."""
+"""Face and finger add up only for one and the same person, and neither pays for the other below its veto."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import itertools
 
 import pytest
 
-from matcher.decision import Identification, decide
-from matcher.fusion import Verdict, finger_wanted, fuse
+from matcher.decision import Doubt, Identification, Weighing, decide, second_factor_point
+from matcher.fusion import Verdict, adds_up, finger_wanted, fuse
+from matcher.likelihood import LikelihoodRatio
 from models.attendance import Method
-from models.biometrics import Candidate, OperatingPoint
+from models.biometrics import Candidate, OperatingPoint, TemplateFormat
 from models.supervision import SecondFactor, SitePolicy
-from tests.matcher.faces import SFACE
 
-POINT = OperatingPoint(SFACE, 0.5, None, None, "test")
+ENGINE = TemplateFormat("cosines", 1)
+POINT = OperatingPoint(ENGINE, 0.5, None, None, "test")
 FACE_ALONE = SitePolicy(face_alone=True)
 DEFAULT = SitePolicy()
 
@@ -112,3 +113,95 @@ def test_nobody_is_ever_accepted_without_a_match_of_exactly_that_person(
             assert face is not None
             assert face_alone
             assert not finger_wanted(policy, face)
+
+
+FMR = 2.5e-4  # asks for a log-likelihood ratio of 8.3
+STRICT = OperatingPoint(ENGINE, 0.5, FMR, None, "test")
+RATIO = LikelihoodRatio(20.0, -5.0, 3000, 30_000, "test")  # 0.25 says nothing, 0.5 five, 0.65 eight
+VETO = 0.35
+BOTH = SitePolicy(face_alone=False, finger_alone=False, second_factor=SecondFactor.ALWAYS)
+
+
+def weighed(score: float, person: str = "anna", *, watched: str = "", point: OperatingPoint = STRICT) -> Identification:
+    return decide((Candidate(person, "r", score),), point, weighing=Weighing(RATIO, VETO, frozenset({watched})))
+
+
+def test_a_finger_after_a_matching_face_brings_only_what_the_face_lacks() -> None:
+    weighing = Weighing(RATIO, VETO)
+    after_a_clear_face = second_factor_point(STRICT, weighing, weighed(0.60))  # 7 of 8.3: 1.3 are left, at 0.315
+    assert after_a_clear_face.threshold == VETO
+    after_a_narrow_face = second_factor_point(STRICT, weighing, weighed(0.50))  # 5 of 8.3: 3.3 are left
+    assert after_a_narrow_face.threshold == pytest.approx(0.4147, abs=1e-3)
+    assert "beside another modality" in after_a_narrow_face.dataset
+
+
+def test_the_veto_holds_however_perfect_the_face() -> None:
+    perfect = weighed(1e6)
+    point = second_factor_point(STRICT, Weighing(RATIO, VETO), perfect)
+    assert point.threshold == VETO
+    wrong_finger = weighed(VETO - 0.001, point=point)
+    assert fuse(BOTH, face=perfect, finger=wrong_finger).verdict is Verdict.NOT_VERIFIED
+    assert not adds_up(perfect, wrong_finger)
+
+
+@pytest.mark.parametrize(
+    "face",
+    [
+        None,
+        weighed(0.45),  # did not match
+        sure(),  # nothing is known of its scores
+        weighed(0.60, watched="anna"),  # looks like somebody else
+        decide((Candidate("anna", "r", 0.60), Candidate("bert", "r", 0.58)), STRICT, weighing=Weighing(RATIO, VETO)),
+    ],
+)
+def test_a_face_that_proves_little_lowers_nothing(face: Identification | None) -> None:
+    assert second_factor_point(STRICT, Weighing(RATIO, VETO), face) == STRICT
+
+
+def test_a_threshold_that_no_rate_stands_behind_is_never_lowered() -> None:
+    assert second_factor_point(POINT, Weighing(RATIO, VETO), weighed(0.9)) == POINT
+
+
+def test_a_face_just_below_its_threshold_is_made_up_for_by_its_persons_finger_only() -> None:
+    face = weighed(0.45)  # a log-likelihood ratio of 4
+    assert not face.matched
+    accepted = fuse(BOTH, face=face, finger=weighed(0.60), claimed="anna")
+    assert (accepted.verdict, accepted.method) == (Verdict.ACCEPTED, Method.CLAIM_FACE_FINGER)
+    weak = fuse(BOTH, face=weighed(0.36), finger=weighed(0.52), claimed="anna")  # 2.2 and 5.4 are not 8.3
+    assert weak.verdict is Verdict.NOT_VERIFIED
+    assert fuse(BOTH, face=face, finger=weighed(0.9, "bert"), claimed="anna").verdict is Verdict.CONFLICT
+    assert not adds_up(face, weighed(0.9, "bert"))
+
+
+def test_neither_a_vetoed_face_nor_a_look_alikes_adds_up() -> None:
+    assert not adds_up(weighed(VETO - 0.001), weighed(0.9))
+    assert not adds_up(weighed(0.45, watched="anna"), weighed(0.9))
+    assert fuse(BOTH, face=weighed(VETO - 0.001), finger=weighed(0.9), claimed="anna").verdict is Verdict.NOT_VERIFIED
+
+
+def test_a_look_alike_is_asked_for_the_second_factor() -> None:
+    face = weighed(0.99, watched="anna")
+    assert Doubt.LOOK_ALIKE in face.doubts
+    assert fuse(FACE_ALONE, face=face).verdict is Verdict.FINGER_WANTED
+    assert fuse(FACE_ALONE, face=weighed(0.99, watched="bert")).verdict is Verdict.ACCEPTED
+
+
+def test_a_finger_that_is_like_anothers_is_not_enough_alone() -> None:
+    finger = weighed(0.99, watched="anna")
+    assert fuse(DEFAULT, finger=finger, claimed="anna").verdict is Verdict.SECOND_FACTOR_MISSING
+    assert fuse(DEFAULT, face=sure(), finger=finger).verdict is Verdict.ACCEPTED
+
+
+def test_where_the_number_goes_first_nobody_is_accepted_by_searching() -> None:
+    first = SitePolicy(face_alone=True, identify_up_to=0)
+    assert fuse(first, face=sure()).verdict is Verdict.CLAIM_WANTED
+    assert fuse(first, face=sure(), claimed="anna").verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize("modality", ["face", "finger"])
+def test_no_score_of_one_modality_buys_a_vetoed_one_of_the_other(modality: str) -> None:
+    for strong, weak in itertools.product((0.5, 0.7, 1.0, 50.0), (-1.0, 0.0, 0.2, VETO - 1e-6)):
+        scores = {"face": strong, "finger": weak} if modality == "face" else {"face": weak, "finger": strong}
+        face = weighed(scores["face"])
+        finger = weighed(scores["finger"], point=second_factor_point(STRICT, Weighing(RATIO, VETO), face))
+        assert fuse(BOTH, face=face, finger=finger, claimed="anna").verdict is not Verdict.ACCEPTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -16,6 +17,8 @@ from models.attendance import (
     Evidence,
     Method,
     PresentationEvidence,
+    SignedEvent,
+    ThresholdBasis,
     TimeQuality,
     Witness,
     WitnessVerdict,
@@ -23,6 +26,7 @@ from models.attendance import (
     event_hash,
     format_time,
     parse_time,
+    sha256_hex,
     sign_event,
     uuid7,
     verify_event,
@@ -42,6 +46,8 @@ presentations = st.builds(
 evidence = st.builds(
     Evidence, names, names, names, st.none() | shares, st.none() | shares, st.booleans(), st.none() | shares, names,
     st.lists(presentations, max_size=2).map(tuple), st.booleans(),
+    st.none() | st.builds(ThresholdBasis, names, names, st.none() | shares, st.none() | st.floats(-20, 20),
+                          st.lists(names, max_size=2).map(tuple)),
 )  # fmt: skip
 events = st.builds(
     AttendanceEvent,
@@ -100,3 +106,30 @@ def test_other_spellings_of_a_time_are_refused(text):
 def test_a_missing_field_is_named():
     with pytest.raises(InputError, match="no field 'event_id'"):
         AttendanceEvent.from_body({"witness": None})
+
+
+def evidenced():
+    return AttendanceEvent(
+        "01890000-0000-7000-8000-000000000001", "k", 1, "0" * 64, datetime(2026, 3, 2, tzinfo=UTC), "b", 1,
+        TimeQuality.SYNCED, "p", EventType.REPORT_IN_PERSON, CheckInOutcome.ACCEPTED, Method.FACE,
+        (Evidence("face", "sface", "sface/1", 7.5, 4.5, True, 0.8, "identify"),), "v1",
+    )  # fmt: skip
+
+
+def test_what_a_threshold_rests_on_is_signed_and_older_events_verify_as_they_were():
+    event = evidenced()
+    older = sign_event(event, KEY)
+    assert "basis" not in older.body["evidence"][0]
+    assert verify_event(older, KEY.public_key()) == event
+    basis = ThresholdBasis("spreads", "the site's 30 people, 435 pairs", 3.3e-4, 6.25, ("look_alike",))
+    newer = replace(event, evidence=(replace(event.evidence[0], basis=basis),))
+    assert verify_event(sign_event(newer, KEY), KEY.public_key()) == newer
+
+
+@pytest.mark.parametrize("basis", [None, {}, {"scale": "spreads"}, "spreads"])
+def test_another_spelling_of_the_basis_is_refused(basis):
+    body = evidenced().body()
+    body["evidence"][0]["basis"] = basis
+    content = canonical(body)
+    with pytest.raises(InputError):
+        verify_event(SignedEvent(body, sha256_hex(content), KEY.sign(content).hex()), KEY.public_key())

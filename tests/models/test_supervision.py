@@ -113,6 +113,11 @@ def test_a_policy_survives_json():
         {"windows": [["24:00", "24:00"]]},
         {"windows": [[8, 18]]},
         {"second_factor": "sometimes"},
+        {"levels": [["3", "both"]]},
+        {"levels": {"4": "both"}},
+        {"levels": {"3": "everything"}},
+        {"levels": {"3": None}},
+        {"levels": "both"},
         {"version": ""},
         [],
         None,
@@ -155,3 +160,29 @@ def test_numbers_and_names_are_checked():
     for name in ("", " ", "x" * 65, "a\x00b", "a\x1bb"):
         with pytest.raises(InputError):
             check_name(name)
+
+
+def test_a_policy_names_per_level_which_evidence_suffices():
+    policy = SitePolicy.from_json({"version": "v3", "levels": {"3": "both", "1": "either", "2": "claim_first"}})
+    assert SitePolicy.from_json(json.loads(json.dumps(policy.to_json()))) == policy
+    strict, loose = policy.for_level(SupervisionLevel.STRICT), policy.for_level(SupervisionLevel.LOOSE)
+    assert (strict.face_alone, strict.finger_alone, strict.second_factor) == (False, False, SecondFactor.ALWAYS)
+    assert (loose.face_alone, loose.finger_alone, loose.second_factor) == (True, True, SecondFactor.DOUBT)
+    assert policy.for_level(SupervisionLevel.NORMAL).claim_first
+    assert policy.for_level(None) == policy
+    assert {strict.version, loose.version} == {"v3"}
+
+
+def test_without_levels_a_policy_is_what_older_kiosks_understand():
+    assert "levels" not in SitePolicy().to_json()
+    assert SitePolicy().for_level(SupervisionLevel.STRICT) == SitePolicy()
+
+
+def test_a_mistyped_rule_of_a_level_is_answered_with_the_one_that_was_meant():
+    with pytest.raises(ConfigurationError, match="did you mean 'claim_first'"):
+        SitePolicy.from_json({"levels": {"2": "claim_frist"}})
+
+
+def test_a_claim_is_compared_as_strictly_as_each_person_of_a_search():
+    assert SitePolicy(wanted_fpir=0.01, identify_up_to=40).verification_fmr == pytest.approx(2.5e-4)
+    assert SitePolicy(wanted_fpir=0.01, identify_up_to=0).verification_fmr == pytest.approx(2.5e-4)

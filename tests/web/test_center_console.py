@@ -290,6 +290,20 @@ def test_a_changed_policy_needs_a_new_version(house: House, clerk: Callable[...,
     assert admin.post("/sites/xiqiao", **{**form, "version": "2026-3", "windows": "9 to 5"}).status_code == 422
 
 
+def test_the_policy_says_per_level_what_is_enough(house: House, clerk: Callable[..., Clerk]) -> None:
+    admin = clerk("admin")
+    form = {
+        "name": "西桥司法所", "version": "2026-7", "windows": "09:00-12:00", "second_factor": "doubt", "max_tries": "3",
+        "identify_up_to": "30", "wanted_fpir_percent": "1", "timezone": "Asia/Shanghai", "level_1": "", "level_2": "",
+        "level_3": "both",
+    }  # fmt: skip
+    assert admin.post("/sites/xiqiao", **form).status_code == 303
+    page = admin.page("/sites/xiqiao")
+    assert page.count('<option value="both" selected>') == 1
+    assert page.count('<option value="" selected>') == 0  # nothing chosen: the first choice, "as above", holds
+    assert admin.post("/sites/xiqiao", **{**form, "version": "2026-8", "level_1": "anything"}).status_code == 422
+
+
 def test_the_log_pages_by_place_and_filters(house: House, clerk: Callable[..., Clerk]) -> None:
     object.__setattr__(house.center.settings, "page_rows", 2)
     admin = clerk("admin")
