@@ -159,6 +159,17 @@ def recording(head: Head, rng: np.random.Generator, starts_s: float, *, device: 
     return film if performed else film.hears(Heard("look_here", starts_s), rng)
 
 
+def picked(head: Head, rng: np.random.Generator, starts_s: float, *, device: Device) -> Film:
+    """Recordings of the right person, one for each prompt, of which the attacker starts the one that is asked for.
+
+    As good as the person being there, but for the time it takes to hear and to press.
+    """
+    pressed_s = float(rng.uniform(0.35, 0.9))
+    movement = _selfie(rng, starts_s, device, replace(STEADY, reaction_s=(0.05, 0.15), pursuit_s=(0.05, 0.15)))
+    film = Film(head, movement, Codec.recorded(rng), backdrop(rng), device.aspect)
+    return replace(film, live=True, shift_s=pressed_s)
+
+
 def call(head: Head, rng: np.random.Generator, starts_s: float, *, device: Device, manner: Manner = STEADY) -> Film:
     """A video call with the right person, who hears the kiosk: 0.3 to 1.5 s both ways."""
     there_and_back_s = float(rng.uniform(0.3, 1.5))

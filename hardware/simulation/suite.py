@@ -13,7 +13,7 @@ import numpy as np
 
 from hardware.simulation.acts import Act, Company, HeldScreen, HeldSheet, Living, Masked
 from hardware.simulation.behaviours import BEHAVIOURS, Behaviour, Stage, Truth, register
-from hardware.simulation.clips import Clip, Photo, call, recording
+from hardware.simulation.clips import Clip, Photo, call, picked, recording
 from hardware.simulation.glasses import Glasses
 from hardware.simulation.movement import THERE, Entry, Movement, Sway
 from hardware.simulation.prompts import DEAF, ELDERLY, HAND, LITTLE, NERVOUS, SLOW, STEADY, Manner
@@ -234,6 +234,10 @@ def _performance(stage: Stage, device: Device) -> Clip:
     return recording(stage.visitor.head(stage.portrait), stage.rng, stage.starts_s, device=device, performed=True)
 
 
+def _picked(stage: Stage, device: Device) -> Clip:
+    return picked(stage.visitor.head(stage.portrait), stage.rng, stage.starts_s, device=device)
+
+
 def _call(stage: Stage, device: Device) -> Clip:
     return call(stage.visitor.head(stage.portrait), stage.rng, stage.starts_s, device=device)
 
@@ -258,3 +262,8 @@ def _add_screens() -> None:
 
 
 _add_screens()
+_attack(
+    "tablet_picked",
+    "recordings of the right person on a tablet, picked by hand as asked",
+    lambda stage: _screen(stage, TABLET, _picked, _DISTANCES[TABLET]),
+)
