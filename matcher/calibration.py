@@ -121,7 +121,10 @@ def calibrate(
 
 
 def site_impostor_scores(references: Iterable[Reference], engine: FaceEngine | FingerEngine) -> list[float]:
-    """The highest score of each pair of different people among valid references of the engine's format."""
+    """The highest similarity of each pair of different people among valid references of the engine's format.
+
+    What ``compare`` says of two templates, not what a gallery scores: that is ``matcher.site_scores``.
+    """
     groups = _by_person(references, engine.format)
     return [
         max(_scores(groups[one], groups[other], engine))
