@@ -94,6 +94,7 @@ def claims(found: Figures, words: Words) -> str:
         ),
         words("claims_fmr", limit=words.percent(by_people), one_in=words.one_in(by_people)),
         words("claims_fmr_pairs", limit=words.percent(rule_of_three(fmr.trials))),
+        words("claims_tighter"),
         words("claims_fnmr", limit=words.percent(rule_of_three(fnmr.independent))),
     ]
     for item in found.at:

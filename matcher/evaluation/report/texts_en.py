@@ -180,6 +180,10 @@ ENGLISH: Final[Mapping[str, str]] = {
         "Counting comparisons as if they were independent would allow to claim {limit}. They are not: one person "
         "who resembles many makes many false matches at once."
     ),
+    "claims_tighter": (
+        "Where some false matches were seen, also at looser thresholds, they say more than none at all: a stricter "
+        "threshold cannot err more often. The limits in the tables above are those; they suppose people like these."
+    ),
     "claims_fnmr": "No FNMR below {limit} could be claimed if nobody had been turned away.",
     "claims_fpir": "No FPIR below {limit} could be claimed from {people} people who are not enrolled.",
     "claims_relatives": (

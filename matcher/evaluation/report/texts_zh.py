@@ -147,6 +147,10 @@ CHINESE: Final[Mapping[str, str]] = {
     "claims_fmr_pairs": (
         "若把每次比对都当作独立，便可声称 {limit}；但它们并不独立：一个与许多人相像的人会一下子造成许多次误认。"
     ),
+    "claims_tighter": (
+        "若在某个（更宽松的）阈值上看到过一些误认，就比一次也没看到更能说明问题：更严格的阈值不会错得更多。"
+        "上面表中的上限就是这样得出的，前提是同类人群。"
+    ),
     "claims_fnmr": "即使没有一个本人被拒，也不能声称 FNMR 低于 {limit}。",
     "claims_fpir": "凭 {people} 名未登记的人，不能声称 FPIR 低于 {limit}。",
     "claims_relatives": (
