@@ -158,8 +158,9 @@ def veto_threshold(format: TemplateFormat, calibration: Calibration | None = Non
 
     So whoever holds a perfect copy of a face gets no further with a wrong finger than once in ``1 / VETO_FMR`` times.
     """
-    scale = score_scale(format)
-    cautious = _at_rate(scale.steps, VETO_FMR)
+    cautious, known = _at_rate(score_scale(format).steps, VETO_FMR), shipped(format)
+    if known is not None:  # a person's score: the best of several impressions is higher than that of one
+        cautious = max(cautious, _at_rate(known.impostors, VETO_FMR))
     return cautious if calibration is None else max(cautious, _raised(format, VETO_FMR, calibration))
 
 

@@ -246,14 +246,13 @@ def _likelihood(
         return fit(scores.genuine, impostor, support=(people, len(scores.drawn)), source="the site's own people")
     if impostors is None:
         return known.likelihood
+    prior = known.likelihood.moved(impostors.surplus(known.impostors, _CURVE_DOWN_TO))
     if not people:
-        return known.likelihood.moved(impostors.surplus(known.impostors, _CURVE_DOWN_TO))
+        return prior
     support = max(known.likelihood.genuine, people), max(known.likelihood.impostor, len(scores.drawn))
     source = f"{known.likelihood.source}, and {people} of the site's people"
     prior_weight = PRIOR_PEOPLE / people
-    return fit(
-        scores.genuine, impostor, prior=known.likelihood, prior_weight=prior_weight, support=support, source=source
-    )
+    return fit(scores.genuine, impostor, prior=prior, prior_weight=prior_weight, support=support, source=source)
 
 
 def alike(
