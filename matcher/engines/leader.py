@@ -29,7 +29,7 @@ MAX_MINUTIAE: Final = 120  # a whole rolled finger has about 100
 SCORE_THRESHOLD: Final = 0.4
 _GRID: Final = 32
 _SMALLEST_SIDE: Final = 32  # less than four ridges
-_MARGIN: Final = 24  # pixels kept around the print
+_MARGIN: Final = 32  # pixels kept around the print
 # What all scores together lie above the threshold, at least: a finger's impression has 1.8 or more (448 pictures of 28
 # fingers), one in a hundred pictures of faces has as much as this.
 _LEAST_EVIDENCE: Final = 1.5
