@@ -2,6 +2,7 @@
 
 Everything that does not depend on the probe is computed once: each person's middle, and how it scores with the others
 (``matcher.cohort``). A search is then one product, and the normalisation of the ``LOOKED_AT`` most similar people.
+Beyond 50,000 people the product gives way to ``matcher.face_index``, where scores are told from people's middles.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from matcher.background import Background
 from matcher.cohort import NOBODY, Cohort, Standing, normalised, person_means
 from matcher.engines.vectors import unit_rows
+from matcher.face_index import NUMPY_UP_TO, FaceIndex, face_index
 from models.biometrics import Float32Array
 
 Fusion = Literal["best", "mean_top", "centroid"]
@@ -45,6 +47,10 @@ class EnrolledFaces:
         self._starts = np.searchsorted(owner[self._order], np.arange(people + 1))
         means = person_means(rows, owner, people)
         self._middles = unit_rows(means)
+        self._index: FaceIndex | None = None
+        if fusion == "centroid" and people > NUMPY_UP_TO:
+            self._index = face_index(people, rows.shape[1])
+            self._index.add(self._middles, np.arange(people))
         self._cohort: Cohort | None = None
         if background is not None:
             chosen = np.unique(np.linspace(0, people - 1, min(people, COHORT_PEOPLE)).round().astype(np.int64))
@@ -58,9 +64,7 @@ class EnrolledFaces:
 
     def search(self, probe: Float32Array, *, most: int = MOST_CANDIDATES) -> list[Hit]:
         """The best ``most`` candidates for a probe (D,), best first."""
-        similarity = self.similarities(probe)
-        people = _highest(similarity, max(LOOKED_AT, most))
-        similarity = similarity[people]
+        people, similarity = self._most_similar(probe, max(LOOKED_AT, most))
         score = self.scores(probe, people, similarity)
         return [
             Hit(int(people[at]), self._nearest(probe, int(people[at])), float(score[at]), float(similarity[at]))
@@ -92,6 +96,16 @@ class EnrolledFaces:
         probe_standing = self._cohort.against(probe[None]).without(np.zeros(len(people), np.int64), left_out)
         own = Standing(self._standing.mean[people], self._standing.spread[people])
         return normalised(similarity, probe_standing, own)
+
+    def _most_similar(self, probe: Float32Array, count: int) -> tuple[Any, Float32Array]:
+        """The ``count`` most similar people, in order of number, and their similarities."""
+        if self._index is not None:
+            similarities, people = self._index.search(probe[None], min(count, len(self)))
+            order = np.argsort(people[0])
+            return people[0][order], similarities[0][order]
+        similarity = self.similarities(probe)
+        people = _highest(similarity, count)
+        return people, similarity[people]
 
     def _nearest(self, probe: Float32Array, person: int) -> int:
         own = self._of(person)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from matcher import enrolled_faces
 from matcher import face_index as face_index_module
+from matcher.enrolled_faces import EnrolledFaces
 from matcher.face_index import FaceIndex, NumpyFaceIndex, face_index
 from models.errors import InputError
 
@@ -219,3 +221,22 @@ def test_without_faiss_the_search_stays_exact_and_says_why_it_is_slow(monkeypatc
     assert index.name == "numpy"
     assert [(entry["event"], entry["rows"]) for entry in logs] == [("face_index_without_faiss", 60_000)]
     assert "pip install 'muster[scale]'" in logs[0]["sentence"]
+
+
+def test_a_large_gallery_searches_by_index_and_names_the_same_people(
+    monkeypatch: pytest.MonkeyPatch, rows: Any
+) -> None:
+    """Three references each of 4,000 people; the index takes the place of comparing with everybody's middle."""
+    pytest.importorskip("faiss")
+    owner = np.repeat(np.arange(ROWS // 3), 3)
+    people, probes = ROWS // 3, rows[1::240]
+    exact = EnrolledFaces(rows, owner, people=people, background=None, fusion="centroid")
+    monkeypatch.setattr(face_index_module, "NUMPY_UP_TO", 1_000)
+    monkeypatch.setattr(enrolled_faces, "NUMPY_UP_TO", 1_000)
+    monkeypatch.setattr("matcher.faiss_index.TRAINED_FROM", 2_000)
+    indexed: Any = EnrolledFaces(rows, owner, people=people, background=None, fusion="centroid")
+    assert indexed._index.packed_codes().any()
+    for probe in probes:
+        expected, found = exact.search(probe)[:3], indexed.search(probe)[:3]
+        assert [(hit.person, hit.reference) for hit in found] == [(hit.person, hit.reference) for hit in expected]
+        assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=2e-4)
