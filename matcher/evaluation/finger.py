@@ -103,7 +103,15 @@ def measure_finger(
         raise InputError(f"Only 'nbis' can stand beside, not {beside!r}.")
     found = impressions(folder)
     if resume is not None:
-        resume.bind({"modality": "finger", "format": str(loaded.format), "dpi": str(dpi), "cropped": str(cropped)})
+        resume.bind(
+            {
+                "modality": "finger",
+                "engine": loaded.name,
+                "format": str(loaded.format),
+                "dpi": str(dpi),
+                "cropped": str(cropped),
+            }
+        )
     whose = partial(_sample_by_name, engine) if isinstance(engine, str) else partial(_sample, loaded)
     make = partial(whose, dpi, cropped)
     scores = compare_all(
