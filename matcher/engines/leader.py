@@ -30,8 +30,8 @@ SCORE_THRESHOLD: Final = 0.4
 _GRID: Final = 32
 _SMALLEST_SIDE: Final = 32  # less than four ridges
 _MARGIN: Final = 32  # pixels kept around the print
-# What all scores together lie above the threshold, at least: a finger's impression has 1.8 or more (448 pictures of 28
-# fingers), one in a hundred pictures of faces has as much as this.
+# What all scores together lie above the threshold, at least: each of 448 pictures of 28 fingers has 1.8 or more, one in
+# fifty of faces has as much as this. See docs/accuracy/fingers-extraction.md.
 _LEAST_EVIDENCE: Final = 1.5
 _SMOOTHING: Final = np.array([1, 4, 6, 4, 1], np.float32) / 16  # the network's own, before it looks for local maxima
 _ALONE: Final = np.ones((7, 7), np.uint8)  # one minutia in so many pixels
