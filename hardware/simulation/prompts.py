@@ -136,4 +136,7 @@ ELDERLY = Manner(
 )  # fmt: skip
 DEAF = Manner(hears=0.0)
 # Who wants a sheet to look turned turns it far and holds it there.
-HAND = Manner(reaction_s=(0.3, 0.9), turn_deg=(26.0, 46.0), nod_deg=(16.0, 36.0), hold_s=(0.8, 1.8), stays=0.4)
+HAND = Manner(
+    reaction_s=(0.3, 0.9), turn_deg=(26.0, 46.0), nod_deg=(16.0, 36.0), hold_s=(0.8, 1.8), stays=0.4,
+    dot_gain=(0.7, 3.0),
+)  # fmt: skip
