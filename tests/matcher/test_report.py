@@ -14,6 +14,7 @@ import pytest
 from matcher.evaluation.intervals import Basis, Interval
 from matcher.evaluation.measured import ThresholdInForce, ThresholdUse
 from matcher.evaluation.report import write_report
+from matcher.evaluation.report.charts import histogram_chart
 from matcher.evaluation.report.drawing import Axis
 from matcher.evaluation.report.figures import figures
 from matcher.evaluation.report.verdict import Answer, Reason, verdict, worst
@@ -227,3 +228,11 @@ def test_ticks_are_round_and_inside_the_axis() -> None:
     assert Axis(0.0, 0.53, "", str).ticks() == pytest.approx([0, 0.1, 0.2, 0.3, 0.4, 0.5])
     assert Axis(1e-5, 1.0, "", str, logarithmic=True).ticks() == pytest.approx([1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1])
     assert np.diff(Axis(-4.8, 12.2, "", str).ticks()).round(9).tolist() == [5.0, 5.0]
+
+
+def test_labels_of_thresholds_close_together_stand_in_rows_of_their_own() -> None:
+    near = (in_force(threshold=11.0), in_force(threshold=11.2, use=ThresholdUse.IDENTIFY, target=0.01))
+    found = figures(replace(SMALL.measurements[0], thresholds=near), seed=1, rounds=20)
+    drawn = histogram_chart(found, Words("en"))
+    heights = re.findall(r'y="([0-9.]+)"[^>]*>1:[1N] (?:comparison|search): ', drawn)
+    assert len(set(heights)) == 2

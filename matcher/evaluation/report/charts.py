@@ -52,7 +52,7 @@ def histogram_chart(found: Figures, words: Words) -> str:
         label = words(
             "threshold_at", use=words(f"use_{item.threshold.use.value}"), score=words.score(item.threshold.threshold)
         )
-        frame.upright(item.threshold.threshold, label, row=max(row - 1, 0), leftward=row == 0 and len(found.at) > 1)
+        frame.upright(item.threshold.threshold, label, row=row, leftward=row == 0 and len(found.at) > 1)
     return frame.svg()
 
 

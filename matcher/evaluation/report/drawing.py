@@ -95,7 +95,7 @@ class Frame:
         top = _TOP + 16 * row
         bottom = self._height - _BOTTOM
         self._marks.append(f'<line x1="{at}" y1="{_TOP}" x2="{at}" y2="{bottom}" {_stroke("solid", 2)}/>')
-        right = at < WIDTH * 0.6 and not leftward
+        right = at < WIDTH * 0.75 and not leftward
         anchor = "start" if right else "end"
         self._marks.append(_text(at + (6 if right else -6), top + 12, label, anchor=anchor, halo=True))
 
