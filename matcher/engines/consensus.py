@@ -11,7 +11,7 @@ supported groups propose transforms, and the transform that lays most minutiae o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -48,7 +48,7 @@ class Constellation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Consensus:
-    """A rigid transform from the first picture to the second and the pairs of minutiae that agree with it.
+    """A rigid transform from the first picture to the second and the pairs of minutiae that led to it.
 
     ``first`` and ``second`` (K,) index the minutiae of a pair; ``fit`` (K,) in [0, 1] tells how well they lie on each
     other; ``alike`` (K,) is their local similarity; ``support`` how strongly the likely pairs supported each other;
@@ -76,14 +76,11 @@ def find_consensus(first: Constellation, second: Constellation, alike: Float32Ar
     weights[np.arange(len(proposals)), proposals] = strength[proposals]
     turn, shift = _fit_transforms(a, b, weights)
     best = _best_overlay(first, second, alike, turn, shift, support)
+    if not len(best.first):
+        return best
     weights = (best.fit * (LOCAL_FLOOR + best.alike))[None, :]
     turn, shift = _fit_transforms(_take(first, best.first), _take(second, best.second), weights)
-    refined = _best_overlay(first, second, alike, turn, shift, support)
-    return max(best, refined, key=_weight)
-
-
-def _weight(consensus: Consensus) -> float:
-    return float(consensus.fit @ (LOCAL_FLOOR + consensus.alike))
+    return replace(best, turn=complex(turn[0]), shift=complex(shift[0]), laid=first.place * turn[0] + shift[0])
 
 
 def _take(constellation: Constellation, index: IndexArray) -> Constellation:
@@ -105,8 +102,10 @@ def _agreement(a: Constellation, b: Constellation, one: IndexArray, two: IndexAr
     gap_a = a.place[:, None] - a.place[None, :]
     gap_b = b.place[:, None] - b.place[None, :]
     turn = b.direction * a.direction.conj()
-    length = np.abs(np.abs(gap_a) - np.abs(gap_b))
-    turned = np.abs(np.angle(turn[:, None] * turn.conj()[None, :]))
+    length = np.abs(_length(gap_a) - _length(gap_b))
+    angle = np.angle(turn)
+    turned = np.abs(angle[:, None] - angle[None, :])
+    turned = np.minimum(turned, np.float32(2 * math.pi) - turned)
     bearing = np.abs(np.angle(gap_a * gap_b.conj() * turn[:, None]))
     doubt = 1.0 + np.exp(np.minimum(_LENGTH_SLOPE * (length - _LENGTH_MIDDLE), _MOST_DOUBT))
     doubt *= 1.0 + np.exp(np.minimum(_TURN_SLOPE * (turned - _TURN_MIDDLE), _MOST_DOUBT))
@@ -114,6 +113,12 @@ def _agreement(a: Constellation, b: Constellation, one: IndexArray, two: IndexAr
     doubt[(one[:, None] == one[None, :]) | (two[:, None] == two[None, :])] = np.inf
     agreement: Float32Array = 1.0 / doubt
     return agreement
+
+
+def _length(gap: ComplexArray) -> Float32Array:
+    """What ``abs`` gives, without its care for numbers far from 1."""
+    length: Float32Array = np.sqrt(np.square(gap.real) + np.square(gap.imag))
+    return length
 
 
 def _relax(strength: Float32Array, agreement: Float32Array) -> tuple[Float32Array, float]:

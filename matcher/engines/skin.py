@@ -17,7 +17,7 @@ from matcher.engines.consensus import LOCAL_FLOOR, Consensus, Constellation, mut
 from matcher.engines.seen_area import ComplexArray
 from models.biometrics import Float32Array
 
-_REACHES: Final = (16.0, 13.0, 10.5)  # pixels, rigid first, then after each fit
+_REACHES: Final = (16.0, 10.5)  # pixels, rigid first, then bent
 _TURN_REACH: Final = math.radians(25)
 _STRAIN: Final = 0.08  # typical of skin, one standard deviation
 _NOISE: Final = 5.0  # pixels by which a minutia misses for other reasons
