@@ -4,13 +4,14 @@ Refuses anybody's template: a file holds the mean and the covariance of one mean
 together are a synthetic cohort of any size (a vector x meets scores of mean ``x·m`` and variance ``xᵀSx`` in it), and
 nothing from which a person could be told.
 
-``backgrounds/sface-1.npz`` was made with ``muster evaluate background`` of 1,644 people of Labeled Faces in the Wild
+``background-sface-1.json`` was made with ``muster evaluate background`` of 1,644 people of Labeled Faces in the Wild
 (Huang et al., 2007; folds 1 to 4, photographs of the press, most of them of men and of people of European descent),
 without the twenty people of its list of East-Asian names, on whom the transfer of thresholds is measured.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,8 @@ import numpy as np
 from models.biometrics import Float32Array, TemplateFormat
 from models.errors import InputError
 
-FOLDER = Path(__file__).with_name("backgrounds")
+FOLDER = Path(__file__).parent
+STEP = 1e-7  # far below what a covariance of some thousand people is known to
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,19 +52,27 @@ def background_of(rows: Float32Array) -> Background:
 @cache
 def background(format: TemplateFormat) -> Background | None:
     """The background that ships for a template format; None if there is none."""
-    file = FOLDER / f"{format.name}-{format.version}.npz"
-    if not file.is_file():
-        return None
-    with np.load(file) as kept:
-        upper, mean = kept["covariance"], kept["mean"]
-        people = int(kept["people"])
-    covariance = np.zeros((len(mean), len(mean)), np.float32)
-    covariance[np.triu_indices(len(mean))] = upper
+    file = FOLDER / f"background-{format.name}-{format.version}.json"
+    return read(file) if file.is_file() else None
+
+
+def read(file: Path) -> Background:
+    """A background as ``save`` wrote it."""
+    kept = json.loads(file.read_text(encoding="utf-8"))
+    mean = np.array(kept["mean"], np.float64) * STEP
+    covariance = np.zeros((len(mean), len(mean)))
+    covariance[np.triu_indices(len(mean))] = np.array(kept["covariance_upper"], np.float64) * STEP
     covariance += np.triu(covariance, 1).T
-    return Background(mean, covariance, people)
+    return Background(mean.astype(np.float32), covariance.astype(np.float32), int(kept["people"]))
 
 
 def save(made: Background, file: Path) -> None:
-    """Write a background: the mean and the upper triangle of the covariance."""
+    """Write a background as JSON: the mean and the upper triangle of the covariance, as multiples of ``STEP``."""
     upper = made.covariance[np.triu_indices(len(made.mean))]
-    np.savez_compressed(file, mean=made.mean, covariance=upper, people=np.int64(made.people))
+    kept = {"people": made.people, "step": STEP, "mean": _steps(made.mean), "covariance_upper": _steps(upper)}
+    file.write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def _steps(values: Float32Array) -> list[int]:
+    steps: list[int] = np.rint(values.astype(np.float64) / STEP).astype(np.int64).tolist()
+    return steps

@@ -16,7 +16,7 @@ _FILE = click.Path(path_type=Path)
 @click.argument("folder", type=_FILE)
 @click.option("--engine", default="sface", show_default=True, help="sface, dlib, onnx:FILE, or a site's own.")
 @click.option("--without", type=_FILE, help="A text file with the names of people to leave out, one a line.")
-@click.option("--out", required=True, type=_FILE, help="Write mean and covariance here (.npz).")
+@click.option("--out", required=True, type=_FILE, help="Write mean and covariance here (.json).")
 def background_command(folder: Path, engine: str, without: Path | None, out: Path) -> None:
     """Make a background of people in general of FOLDER, which holds <person>/<photographs>."""
     from matcher.background import background_of, save

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -136,13 +138,14 @@ def test_the_shipped_background_is_a_covariance_and_nobodys_template() -> None:
 
 
 def test_a_background_survives_being_written(
-    tmp_path: object, general: Background, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, general: Background, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save(general, tmp_path / "made-1.npz")  # type: ignore[operator]
+    save(general, tmp_path / "background-made-1.json")
     monkeypatch.setattr("matcher.background.FOLDER", tmp_path)
     read = background(TemplateFormat("made", 1))
     assert read is not None
-    assert np.array_equal(read.covariance, general.covariance) and np.array_equal(read.mean, general.mean)
+    assert np.allclose(read.covariance, general.covariance, atol=1e-7)
+    assert np.allclose(read.mean, general.mean, atol=1e-7)
     assert read.people == general.people
 
 

@@ -164,7 +164,7 @@ def test_a_background_takes_more_people_than_dimensions(tmp_path: Path) -> None:
         place.mkdir(parents=True)
         for copy in range(2 - at):
             assert cv2.imwrite(str(place / f"{copy}.png"), portrait(name, height=300)[:, :, ::-1])
-    result = CliRunner().invoke(evaluate, ["background", str(tmp_path / "faces"), "--out", str(tmp_path / "made.npz")])
+    result = CliRunner().invoke(evaluate, ["background", str(tmp_path / "faces"), "--out", str(tmp_path / "made.json")])
     assert isinstance(result.exception, InputError)
     assert "more than 128 people" in str(result.exception)
     assert len(mean_of_each_person(tmp_path / "faces", "sface", without=frozenset({"2"}))) == 1
