@@ -11,6 +11,7 @@ from hardware.simulation.projection import FRAME_SIZE
 from models.biometrics import UInt8Array
 
 _NOISE_TILES = 3
+_SHIFTS = (61, 59)  # with the tiles: 10,797 frames, twelve minutes, before a sensor's noise repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Room:
     def __init__(self, seed: int = 0) -> None:
         rng = np.random.default_rng([seed, 0x200])
         self._wall = _wall(rng)
-        spread = (FRAME_SIZE[1] + 32, FRAME_SIZE[0] + 32, 3)
+        spread = (FRAME_SIZE[1] + _SHIFTS[0], FRAME_SIZE[0] + _SHIFTS[1], 3)
         self._noise = [rng.normal(0, 1, spread).astype(np.float32) for _ in range(_NOISE_TILES)]
         self._lit: tuple[View, UInt8Array] | None = None
         self._grain: dict[float, list[tuple[UInt8Array, UInt8Array]]] = {}
@@ -58,7 +59,7 @@ class Room:
         if view.noise <= 0:
             return seen
         lighter, darker = self._grains(view.noise)[sequence % _NOISE_TILES]
-        down, right = (sequence * 13) % 32, (sequence * 29) % 32
+        down, right = sequence % _SHIFTS[0], sequence % _SHIFTS[1]
         cut = (slice(down, down + seen.shape[0]), slice(right, right + seen.shape[1]))
         return np.asarray(cv2.subtract(cv2.add(seen, lighter[cut]), darker[cut]), dtype=np.uint8)
 
