@@ -25,7 +25,7 @@ class TrackLimits:
     rest_parallax: float = 0.045
     rest_asymmetry: float = 0.20  # looks at the camera first; people at a webcam stay below 0.12 in 99 of 100 frames
     step: float = 0.12  # a jump of the nose between two frames that no head makes
-    speed: float = 2.2  # further eye distances per second that a quick head makes
+    speed: float = 1.6  # further eye distances per second that a quick head makes
     gap_s: float = 1.0
     again_frames: int = 3
 

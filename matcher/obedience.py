@@ -1,9 +1,10 @@
 """The witness ``challenge``: whether a head did what it was asked, where and when. Owns the sequence of one try.
 
-The parallax of nose and jaw says where the head went. A film that moves of itself, seven times in ten seconds and in
-any direction, goes within 35 degrees of the asked one in time with probability 0.12 if the answer came quickly and 0.18
-if it came slowly: three quick answers, or four, let one such film in some four hundred pass a try. Who goes the wrong
-way, or faster than anybody can obey, spends the try, and the next one asks for one answer more.
+The parallax of nose and jaw says where the head went. Three prompts must be answered, each within 30 degrees of its
+direction and not faster than anybody can obey; four if any answer was slow; one more for a prompt that nothing came of,
+two more for one that led the wrong way, and the second such prompt spends the try. After a try that ended so, two more
+are asked from the beginning. Of simulated films that move of themselves about one visit in fifty passes this witness, of
+recordings of an earlier visit one in ten: who shows a film must also get past the others.
 Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
 """
 
@@ -27,21 +28,24 @@ class ObedienceLimits:
     turned_deg: float = 6.5  # sheets of paper turned by 28 stay below 6 in 95 of 100 pictures
     to_dot_deg: float = 5.0  # a dot lies on the screen: eyes do part of the way
     across: float = 0.3  # of that, so far beyond the middle must be who was sent to the other side
-    reach_deg: float = 15.0  # where a head is expected to go
+    reach_deg: float = 8.0  # where a head is expected to go, or as far as it went before
+    settles_s: float = 1.0  # so long a head may go on to where it was sent before
     gentle: float = 0.75  # of all that, what is asked of a stiff neck
-    within_deg: float = 35.0  # of the asked direction
+    within_deg: float = 30.0  # of the asked direction
     frames: int = 2  # in a row
-    astray_deg: float = 14.0  # so far in another direction is the wrong way
-    astray_beyond_deg: float = 75.0  # from the asked direction
+    astray_deg: float = 8.0  # so far in another direction is the wrong way
+    astray_beyond_deg: float = 60.0  # from the asked direction
     astray_frames: int = 3
-    earliest_s: float = 0.2  # nobody obeys faster
-    quick_s: float = 1.4
+    earliest_s: float = 0.3  # nobody obeys faster
+    quick_s: float = 1.3  # a turn that was asked for in words
+    quick_to_dot_s: float = 0.9
     turn_more_s: float = 2.0
     prompt_s: float = 4.0  # how long one prompt waits
-    skips: int = 2  # prompts of a try that nothing may come of
+    skips: int = 1  # prompts of a try that nothing, or the wrong thing, may come of
     latest_s: float = 20.0
-    answers: int = 3  # one more if any was slow, one for each prompt skipped and each try before that went wrong
-    most: int = 7
+    answers: int = 3  # one more if any was slow
+    dearer: int = 2  # so many more for each wrong way and each try before that went wrong; one for a prompt skipped
+    most: int = 9
 
 
 class ChallengeHint(StrEnum):
@@ -71,7 +75,7 @@ class Obedience:
     ) -> None:
         self._track, self._script, self._limits = track, script, limits or ObedienceLimits()
         self._sign = 1.0 if mirrored else -1.0  # in a picture that is not mirrored the own right is smaller x
-        self._strikes = strikes
+        self._strikes, self._more = strikes, 0
         self.spent = self.disobeyed = False
         self._began_s: float | None = None
         self._epoch = 0
@@ -81,8 +85,9 @@ class Obedience:
         self.prompt, self._came_from = REST, REST
         self._shown_s = self._next_s = math.inf
         self._shown_at: Direction = (0.0, 0.0)
-        self._there = self._astray = self._skips = 0
+        self._there = self._astray = self._skips = self._wrong = 0
         self._waited_s = self.farthest_deg = 0.0
+        self._slow = False
         self._latencies: list[float] = []
         self._asked: list[Prompt] = []
 
@@ -120,7 +125,7 @@ class Obedience:
             "skipped": float(self._skips),
             "farthest_deg": round(self.farthest_deg, 1),
             "gentle": float(self._script.gentle),
-            "wrong_way": float(self.disobeyed),
+            "wrong_way": float(self._wrong),
             "spent": float(self.spent),
         }
         for place, (prompt, latency_s) in enumerate(zip(self._asked, self._latencies, strict=False), start=1):
@@ -143,11 +148,12 @@ class Obedience:
     def go_on(self) -> None:
         """Ask once more although this witness has seen enough, because another one has not."""
         if self._enough() and not self.spent:
-            self._strikes += 1
+            self._more += 1
 
     def _needed(self) -> int:
-        slow = any(latency_s > self._limits.quick_s for latency_s in self._latencies)
-        return self._limits.answers + int(slow) + self._skips + self._strikes
+        limits = self._limits
+        dearer = limits.dearer * (self._wrong + self._strikes)
+        return limits.answers + int(self._slow) + dearer + self._skips - self._wrong + self._more
 
     def _enough(self) -> bool:
         return len(self._latencies) >= self._needed()
@@ -170,6 +176,7 @@ class Obedience:
         toward, way = self.prompt.toward, self._way(tracked)
         if toward is not None and not math.isfinite(self._next_s):  # a prompt is shown and not answered yet
             self._waited_s = tracked.t_s - self._shown_s
+            self._settle(way)
             self._there = self._there + 1 if self._is_there(way, toward) else 0
             if self._there >= self._limits.frames:
                 self._answered(tracked.t_s)
@@ -179,7 +186,8 @@ class Obedience:
                 return
         self._astray = self._astray + 1 if self._went_astray(way) else 0
         if self._astray >= self._limits.astray_frames:
-            self.spent = self.disobeyed = True
+            self._wrong += 1
+            self._skipped(tracked.t_s)
 
     def _answered(self, t_s: float) -> None:
         latency_s = t_s - self._shown_s
@@ -187,21 +195,25 @@ class Obedience:
             self.spent = self.disobeyed = True
             return
         self._latencies.append(latency_s)
+        quick_s = self._limits.quick_s if self.prompt.dot is None else self._limits.quick_to_dot_s
+        self._slow = self._slow or latency_s > quick_s
         self._next_s = t_s + self._script.hold_s()
         self._waited_s = 0.0
         self._astray = 0
 
     def _skipped(self, t_s: float) -> None:
-        """Nothing came of a prompt: another one is asked, and one answer more."""
-        self._asked.pop()
+        """Nothing, or the wrong thing, came of a prompt: another one is asked, and one answer more."""
+        if len(self._asked) > len(self._latencies):
+            self._asked.pop()
         self._skips += 1
         self.spent = self._skips > self._limits.skips
+        self.disobeyed = self.spent and self._wrong > 0
         self._next_s = t_s
 
     def _is_there(self, way: Direction, toward: Direction) -> bool:
         """Whether the head went this way since it was asked, and mostly this way.
 
-        Nobody stands like a post, so what counts is the way from where the head was. Only who was sent to the other side
+        Nobody stands like a post, so what counts is the way from where the head was. Who was sent to the other side
         must have come across the middle: to come back by oneself is no answer.
         """
         limits = self._limits
@@ -222,9 +234,19 @@ class Obedience:
         return toward is None or self._off_deg(moved, toward) > self._limits.astray_beyond_deg
 
     def _off_deg(self, moved: Direction, toward: Direction) -> float:
-        """The angle between a movement and the asked one: straight on, or from where the head was to its aim."""
-        there = _minus((self._limits.reach_deg * toward[0], self._limits.reach_deg * toward[1]), self._shown_at)
-        return min(_apart_deg(moved, toward), _apart_deg(moved, there))
+        """The angle between a movement and the asked one: from where the head was sent before to its aim."""
+        if self._came_from.toward is None:
+            return _apart_deg(moved, toward)
+        reach = max(self._limits.reach_deg, math.hypot(*self._shown_at))
+        return _apart_deg(moved, _minus((reach * toward[0], reach * toward[1]), self._shown_at))
+
+    def _settle(self, way: Direction) -> None:
+        """A head that is still on its way to where it was sent before has not begun to answer yet."""
+        before = self._came_from.toward
+        if before is None or self._waited_s > self._limits.settles_s:
+            return
+        if _apart_deg(_minus(way, self._shown_at), before) <= self._limits.astray_beyond_deg:
+            self._shown_at = way
 
     def _way(self, tracked: Tracked) -> Direction:
         """Where the head went from rest, in the person's own directions."""

@@ -45,13 +45,13 @@ def verdicts(who: Visitor) -> tuple[WitnessVerdict, WitnessVerdict]:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_whoever_obeys_passes_as_a_solid_within_three_seconds(seed: int) -> None:
-    who = visitor(seed)
+    who = visitor(seed, reaction_s=0.35, takes_s=0.4)
     who.stand(8)
     assert verdicts(who) == (P, P)
-    assert who.now_s < 3.5
+    assert who.now_s < 3.0
     measures = who.challenge.verdict().measures
-    assert (measures["answers"], measures["needed"]) == (3, 3)
-    assert measures["latency_1_s"] > 0.5
+    assert (measures["answers"], measures["needed"], measures["wrong_way"]) == (3, 3, 0)
+    assert measures["latency_1_s"] > 0.35
     assert {"asked_1_deg", "asked_2_deg", "asked_3_deg"} <= set(measures)
 
 
@@ -91,14 +91,31 @@ def test_who_does_nothing_is_undecided_and_told_to_turn_more() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_the_wrong_way_spends_the_try(seed: int) -> None:
     who = visitor(seed, answer=lambda prompt: (-obeys(prompt)[0], -1.3 * obeys(prompt)[1]))
-    who.stand(8)
+    who.stand(18)
     assert who.challenge.disobeyed and verdicts(who)[0] is U
 
 
-def test_a_try_after_a_wrong_one_asks_for_one_answer_more() -> None:
-    who = visitor(strikes=2)
+def test_a_try_after_a_wrong_one_asks_for_two_answers_more() -> None:
+    who = visitor(strikes=1, reaction_s=0.35, takes_s=0.4)
     who.stand(12)
     assert (verdicts(who)[0], who.challenge.verdict().measures["answers"]) == (P, 5)
+
+
+def test_one_wrong_way_costs_answers_and_not_the_try() -> None:
+    wrong: list[Prompt] = []
+
+    def answer(prompt: Prompt) -> Pose:
+        if prompt.toward is not None and not wrong:
+            wrong.append(prompt)
+            return -obeys(prompt)[0], -obeys(prompt)[1]
+        return obeys(prompt)
+
+    who = visitor(answer=answer, reaction_s=0.35, takes_s=0.4)
+    who.stand(15)
+    measures = who.challenge.verdict().measures
+    assert verdicts(who)[0] is P
+    assert measures["wrong_way"] == 1
+    assert measures["answers"] >= 5
 
 
 def test_whoever_moves_before_anybody_could_obey_spends_the_try() -> None:
