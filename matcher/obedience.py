@@ -3,8 +3,8 @@
 The parallax of nose and jaw says where the head went. Three prompts must be answered, each within 30 degrees of its
 direction and not faster than anybody can obey; four if any answer was slow; one more for a prompt that nothing came of,
 two more for one that led the wrong way, and the second such prompt spends the try. After a try that ended so, two more
-are asked from the beginning. Of simulated films that move of themselves about one visit in fifty passes this witness, of
-recordings of an earlier visit one in ten: who shows a film must also get past the others.
+are asked from the beginning. Of simulated films that move of themselves one visit in fifty passes this witness, of
+recordings of an earlier visit one in twenty: who shows a film must also get past the others.
 Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
 """
 
@@ -85,6 +85,7 @@ class Obedience:
         self.prompt, self._came_from = REST, REST
         self._shown_s = self._next_s = math.inf
         self._shown_at: Direction = (0.0, 0.0)
+        self._heading: Direction | None = None  # where the head was going when the prompt was shown
         self._there = self._astray = self._skips = self._wrong = 0
         self._waited_s = self.farthest_deg = 0.0
         self._slow = False
@@ -187,6 +188,7 @@ class Obedience:
         self._astray = self._astray + 1 if self._went_astray(way) else 0
         if self._astray >= self._limits.astray_frames:
             self._wrong += 1
+            self._heading = _minus(way, self._shown_at)
             self._skipped(tracked.t_s)
 
     def _answered(self, t_s: float) -> None:
@@ -197,6 +199,7 @@ class Obedience:
         self._latencies.append(latency_s)
         quick_s = self._limits.quick_s if self.prompt.dot is None else self._limits.quick_to_dot_s
         self._slow = self._slow or latency_s > quick_s
+        self._heading = self.prompt.toward
         self._next_s = t_s + self._script.hold_s()
         self._waited_s = 0.0
         self._astray = 0
@@ -241,11 +244,10 @@ class Obedience:
         return _apart_deg(moved, _minus((reach * toward[0], reach * toward[1]), self._shown_at))
 
     def _settle(self, way: Direction) -> None:
-        """A head that is still on its way to where it was sent before has not begun to answer yet."""
-        before = self._came_from.toward
-        if before is None or self._waited_s > self._limits.settles_s:
+        """A head that still goes where it went when the prompt was shown has not begun to answer yet."""
+        if self._heading is None or self._waited_s > self._limits.settles_s:
             return
-        if _apart_deg(_minus(way, self._shown_at), before) <= self._limits.astray_beyond_deg:
+        if _apart_deg(_minus(way, self._shown_at), self._heading) <= self._limits.astray_beyond_deg:
             self._shown_at = way
 
     def _way(self, tracked: Tracked) -> Direction:
