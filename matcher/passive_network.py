@@ -1,4 +1,4 @@
-"""The witness ``passive_network``: what a site's own network makes of the faces of a visit. Owns the visit's one number.
+"""The witness ``passive_network``: what a site's own network makes of a visit's faces. Owns the visit's one number.
 
 One look every tenth of a second, each another view of the face (crop a little larger or smaller, mirrored or not), so
 that no single crop decides. Passes or fails on the mean log-odds without the extremes; between the two thresholds it is

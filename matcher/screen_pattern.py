@@ -1,8 +1,8 @@
 """The witness ``screen_pattern``: a regular fine pattern on the face, as screens and printers make. Owns that one sign.
 
-The raster of a screen against the raster of the sensor gives moiré, a display's refresh against the shutter gives bands:
-sharp peaks in the spectrum where skin has none. The power spectra of a visit are added up, so that noise grows smooth and
-a pattern stands out; the highest peak over its ring's median is compared with the same beside the face.
+The raster of a screen against the raster of the sensor gives moiré, a display's refresh against the shutter gives
+bands: sharp peaks in the spectrum where skin has none. The power spectra of a visit are added up, so that noise grows
+smooth and a pattern stands out; the highest peak over its ring's median is compared with the same beside the face.
 It may only object: a good screen far enough away shows nothing.
 """
 
