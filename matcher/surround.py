@@ -1,8 +1,8 @@
 """The witness ``surround``: whether what is beside the head moves as one with a hand that holds it. Owns that one sign.
 
 A kiosk's camera stands still, so the room beside a head does, too. Round a face on paper or on a screen lies more
-paper, or the room of the film, and trembles with the hand. Two blocks, left and right of the head, are followed by phase
-correlation (Kuglin and Hines, 1975). It may only object: where the blocks show nothing to follow it says nothing.
+paper, or the room of the film, and trembles with the hand. Two blocks, left and right of the head, are followed by
+phase correlation (Kuglin and Hines, 1975). It may only object: where the blocks show nothing to follow it says nothing.
 """
 
 from __future__ import annotations
