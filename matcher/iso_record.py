@@ -125,7 +125,7 @@ def minutiae_of(record: FingerRecord, index: int = 0) -> Minutiae:
     view = record.views[index]
     scale = np.array([500.0 / round(per_cm * 2.54) for per_cm in record.resolution])
     score = np.where(view.quality > 0, view.quality / _BEST_QUALITY, _UNREPORTED_SCORE)
-    width, height = (round(float(value)) for value in np.array(record.size) * scale)
+    width, height = (math.ceil(float(value) - 1e-6) for value in np.array(record.size) * scale)  # no place lies beyond
     return Minutiae(
         xy=(view.xy * scale).astype(np.float32),
         angle=(view.angle * (2 * math.pi / _PER_TURN)).astype(np.float32),

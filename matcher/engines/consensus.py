@@ -152,9 +152,10 @@ def _best_overlay(
     laid = turn[:, None] * first.place[None, :] + shift[:, None]
     fit = overlay_fit(laid, turn[:, None] * first.direction[None, :], second, reach=_REACH)
     weight = fit * (LOCAL_FLOOR + alike[None])
-    mutual = mutual_best(weight)
-    best = int(np.argmax((weight * mutual).sum(axis=(1, 2))))
-    one, two = np.nonzero(mutual[best])
+    partner, gained = mutual_best(weight)
+    best = int(np.argmax(gained.sum(axis=1)))
+    one = np.flatnonzero(gained[best])
+    two = partner[best][one]
     return Consensus(
         complex(turn[best]),
         complex(shift[best]),
@@ -186,8 +187,13 @@ def overlay_fit(
     return result
 
 
-def mutual_best(weight: Float32Array) -> NDArray[np.bool_]:
-    """(..., N, M): pairs with weight that are the best of both their minutiae."""
-    row, column = weight.max(axis=-1, keepdims=True), weight.max(axis=-2, keepdims=True)
-    mutual: NDArray[np.bool_] = (weight > 0) & (weight == row) & (weight == column)
-    return mutual
+def mutual_best(weight: Float32Array) -> tuple[IndexArray, Float32Array]:
+    """For each of the first's minutiae of (..., N, M) weights its partner (..., N), and what the pair weighs (..., N).
+
+    A pair weighs nothing if one of both has a better partner, of equals the first: each minutia has one at most, even
+    where many lie at one place.
+    """
+    partner = weight.argmax(axis=-1)
+    back = np.take_along_axis(weight.argmax(axis=-2), partner, axis=-1)
+    gained = np.take_along_axis(weight, partner[..., None], axis=-1)[..., 0]
+    return partner, gained * (back == np.arange(weight.shape[-2]))

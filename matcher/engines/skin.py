@@ -33,7 +33,9 @@ def settle(first: Constellation, second: Constellation, alike: Float32Array, con
     for step, reach in enumerate(_REACHES):
         fit = overlay_fit(laid, directions, second, reach=reach, turn_reach=_TURN_REACH)
         weight = fit * (LOCAL_FLOOR + alike)
-        one, two = np.nonzero(mutual_best(weight))
+        partner, gained = mutual_best(weight)
+        one = np.flatnonzero(gained)
+        two = partner[one]
         if step + 1 < len(_REACHES) and len(one):
             laid = rigid + _bend(rigid, one, second.place[two] - rigid[one], weight[one, two])
     return Consensus(consensus.turn, consensus.shift, one, two, fit[one, two], alike[one, two], consensus.support, laid)

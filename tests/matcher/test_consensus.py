@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matcher.engines.consensus import mutual_best
 from matcher.engines.minutiae import MinutiaeEngine, align, prepare
+from matcher.ports import Minutiae
 from tests.matcher.minutiae_sets import random_minutiae, seen_again
 
 ENGINE = MinutiaeEngine()
@@ -31,11 +34,24 @@ def test_the_applied_transform_is_found(seed, turn, x, y, jitter):
     assert len(consensus.first) >= 0.8 * len(second.xy)
 
 
-def test_pairs_are_one_to_one_and_carry_fractions():
-    consensus = align(prepare(random_minutiae(1)), prepare(random_minutiae(2)))
+@pytest.mark.parametrize("copies", [1, 3])
+def test_pairs_are_one_to_one_and_carry_fractions(copies):
+    """Also where minutiae lie on each other, so that several are equally good partners."""
+    first, drawn = random_minutiae(1), random_minutiae(2)
+    each = np.repeat(np.arange(len(drawn.xy)), copies)
+    second = Minutiae(drawn.xy[each], drawn.angle[each], drawn.kind[each], drawn.score[each], drawn.size)
+    consensus = align(prepare(first), prepare(second))
+    assert len(consensus.first) > 2
     assert len(set(consensus.first.tolist())) == len(consensus.first)
     assert len(set(consensus.second.tolist())) == len(consensus.second)
     assert ((consensus.fit > 0) & (consensus.fit <= 1)).all()
+
+
+def test_partners_are_each_others_best_and_the_first_of_equals():
+    weight = np.array([[[0.5, 0.5, 0.0], [0.5, 0.2, 0.0], [0.0, 0.9, 0.0], [0.0, 0.0, 0.0]]], np.float32)
+    partner, gained = mutual_best(weight)
+    assert gained.tolist() == [[0.5, 0.0, np.float32(0.9), 0.0]]
+    assert partner[0, [0, 2]].tolist() == [0, 1]
 
 
 def test_the_same_finger_disturbed_scores_above_every_pair_of_unrelated_fingers():

@@ -258,6 +258,15 @@ def test_a_record_of_another_resolution_is_scaled_to_500_dpi():
     assert found.size == (128, 144)
 
 
+@pytest.mark.parametrize("per_cm", [120, 197, 250, 394])
+def test_a_minutia_at_the_very_edge_of_a_record_can_be_kept_as_a_template(per_cm):
+    """Also where the picture's size at 500 dpi is no whole number, and where a writer counts pixels from 1."""
+    for size in ((255, 287), (256, 288), (301, 403)):
+        found = minutiae_of(replace(record(view((0, 0), size), size=size), resolution=(per_cm, per_cm)))
+        kept = MinutiaeEngine().minutiae(MinutiaeEngine().template(found))
+        assert np.abs(kept.xy - found.xy).max() <= 1 / 16 + 1e-3
+
+
 def test_a_quality_that_is_not_told_becomes_a_middling_score():
     found = minutiae_of(record(view((1, 1), (2, 2), quality=np.array([0, 100]))))
     assert found.score.tolist() == pytest.approx([0.7, 1.0])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import struct
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -192,6 +195,63 @@ def test_minutiae_that_no_template_can_hold_are_refused():
         minutiae.xy[3, 0] = wrong
         with pytest.raises(TemplateError):
             engine.template(minutiae)
+    inside = random_minutiae(5)
+    for wrong, sentence in (
+        (replace(inside, xy=inside.xy + np.float32([200, 0])), "outside its picture"),
+        (replace(inside, kind=inside.kind + np.uint8(2)), "unknown kind"),
+        (replace(inside, angle=inside.angle[:-1]), "a direction"),
+        (replace(inside, size=(70_000, 288)), "70000"),
+    ):
+        with pytest.raises(TemplateError, match=sentence):
+            engine.template(wrong)
+
+
+@pytest.mark.parametrize("turns", [0, 1, -3, 10_000, -1e17, 1e30])
+def test_a_direction_of_many_turns_is_the_one_it_comes_to(turns):
+    minutiae = random_minutiae(5)
+    wound = replace(minutiae, angle=minutiae.angle.astype(np.float64) + turns * 2 * math.pi)
+    back = MinutiaeEngine().minutiae(MinutiaeEngine().template(wound))
+    assert ((back.angle >= 0) & (back.angle < 2 * math.pi)).all()
+    if abs(turns) <= 10_000:
+        assert np.abs(np.angle(np.exp(1j * (back.angle - minutiae.angle)))).max() < 1e-3
+
+
+def test_a_template_holds_255_minutiae_and_no_more():
+    engine = MinutiaeEngine()
+    most, more = (random_minutiae(1, count=count, size=(700, 700)) for count in (255, 256))
+    template = engine.template(most)
+    assert len(engine.minutiae(template).xy) == 255
+    with pytest.raises(TemplateError, match=r"^A template holds at most 255 minutiae, not 256\.$"):
+        engine.template(more)
+    head = struct.pack("<4sHHH", b"MUm1", 700, 700, 256) + bytes(256 * 8)
+    forged = head + struct.pack("<I", zlib.crc32(head))
+    with pytest.raises(TemplateError, match=r"^A template holds at most 255 minutiae, not 256\.$"):
+        engine.prepare(Template(engine.format, forged))
+
+
+@pytest.mark.parametrize("forged", ["at one place", "four times each", "everywhere"])
+def test_a_forged_template_of_many_minutiae_matches_no_finger(forged):
+    """Many that lie on each other must not each count the one of the finger that they lie on."""
+    engine = MinutiaeEngine()
+    rng = np.random.default_rng(1)
+    copies = np.repeat(np.arange(40), 4)
+    drawn = random_minutiae(50)
+    places = {
+        "at one place": np.full((160, 2), 120.0),
+        "four times each": drawn.xy[copies],
+        "everywhere": rng.random((160, 2)) * drawn.size,
+    }
+    angles = {"at one place": np.full(160, 1.0), "four times each": drawn.angle[copies]}
+    key = engine.template(
+        Minutiae(
+            places[forged].astype(np.float32),
+            angles.get(forged, rng.random(160) * 6).astype(np.float32),
+            np.ones(160, np.uint8),
+            np.ones(160, np.float32),
+            drawn.size,
+        )
+    )
+    assert max(engine.compare(key, engine.template(random_minutiae(seed))) for seed in range(51, 61)) < 0.06
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])
