@@ -36,6 +36,7 @@ from kiosk.screen import HelpAsked, Screen
 from kiosk.thresholds import SiteThresholds
 from kiosk.verdict import NUMBER_FIRST, Finding, Found, Settled, settle_both, settle_face, settle_left
 from kiosk.visit import BrokenOff, Visit
+from matcher.fusion import finger_suffices
 from models.attendance import (
     FIRST_HASH,
     AttendanceEvent,
@@ -153,12 +154,15 @@ class CheckIn:
         return settled, face.evidence + finger.evidence
 
     def _look(self, visit: Visit) -> Found:
-        """The face's part. A claimed person with a finger at hand gets one try with the face, then the finger."""
+        """The face's part. A claimed person whose finger is enough gets one try with the face, then the finger; one of
+        whom both are demanded all tries but the last, which is the finger's."""
         person = visit.claimed
         if self.face is None or (person is not None and not self.face.knows(person)):
             return Found(Finding.SKIPPED)
-        instead = person is not None and self._finger_possible(person)
-        return self.face.run(visit, tries=1 if instead else visit.tries_left)
+        if person is None or not self._finger_possible(person):
+            return self.face.run(visit, tries=visit.tries_left)
+        instead = finger_suffices(visit.roster.policy_for(person.person_id))
+        return self.face.run(visit, tries=1 if instead else max(1, visit.tries_left - 1))
 
     def _finger_possible(self, person: SitePerson | None) -> bool:
         return self.finger is not None and (person is None or self.finger.knows(person))

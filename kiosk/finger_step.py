@@ -7,6 +7,7 @@ compared by the engine. The evidence says which of the two compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -153,7 +154,7 @@ class FingerStep:
             return best
 
         point = OperatingPoint(on_chip.FORMAT, float(self.finger.sensor_threshold), None, None, ON_SENSOR)
-        answer = decide_verification(self._ask(visit, job), point)
+        answer = decide_verification(self._ask(visit, job), point, weighing=self._weighing_on_sensor())
         return _Compared(answer, f"{self.info().driver}-on-sensor", str(on_chip.FORMAT), None, on_sensor=True)
 
     def _from_picture(self, visit: Visit, person: SitePerson | None) -> _Compared:
@@ -192,6 +193,11 @@ class FingerStep:
 
     def _weighing(self) -> Weighing | None:
         return self.thresholds.weighing(Modality.FINGER, self.engine.format)
+
+    def _weighing_on_sensor(self) -> Weighing | None:
+        """Nothing is known of a vendor's scores, but who is watched is watched however the finger was compared."""
+        weighing = self._weighing()
+        return None if weighing is None else Weighing(None, math.inf, weighing.watched)
 
     def _found(self, compared: _Compared, person: SitePerson | None) -> Found:
         answer = compared.answer

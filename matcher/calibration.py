@@ -24,6 +24,8 @@ from models.biometrics import Reference, TemplateFormat
 from models.errors import InputError
 
 KEPT_SCORES = 1000  # of the highest: enough for every threshold that is worth calibrating
+ODD_PAIRS = 3  # twins, or one person who was enrolled three times, say nothing of everybody else
+ODD_SHARE = 0.1  # pairs for each person, where that is more: such people are watched, and nobody is refused for them
 _Z95 = 1.6449  # one-sided 95 % of the normal distribution
 
 
@@ -64,12 +66,14 @@ class Calibration:
         ``expected`` are (FMR, threshold) pairs measured elsewhere. The surplus is the smallest distance that they must
         all be moved up by, down to the rate ``fmr``, so that the matches counted here do not refute them: their lower
         95 % limit is then not above the rate. Rates that these few or these many pairs cannot speak of are left out.
+        A few odd pairs (``ODD_PAIRS``, ``ODD_SHARE``) move nothing: the scores depend on each other, and one person
+        who was enrolled twice would else raise the threshold beyond everybody's reach.
         """
-        moved = 0.0
+        moved, odd = 0.0, max(ODD_PAIRS, round(ODD_SHARE * _people_of(self.comparisons)))
         for rate, threshold in expected:
             if rate < fmr or (rate * self.comparisons > len(self.highest) / 2 and len(self.highest) < self.comparisons):
                 continue
-            matches = 0
+            matches = odd
             while matches < len(self.highest) and lower_rate(matches + 1, self.comparisons) <= rate:
                 matches += 1
             if matches < len(self.highest):  # one more than the rate allows: it must lie below the threshold
@@ -158,6 +162,11 @@ def lower_rate(matches: int, comparisons: int) -> float:
         return min(1.0, -math.log(0.95) / comparisons)
     limit = matches * (1 - 1 / (9 * matches) - _Z95 / (3 * math.sqrt(matches))) ** 3
     return min(1.0, limit / comparisons)
+
+
+def _people_of(comparisons: int) -> float:
+    """How many people make this many pairs."""
+    return (1 + math.sqrt(1 + 8 * comparisons)) / 2
 
 
 def _by_person(references: Iterable[Reference], format: TemplateFormat) -> dict[str, list[Reference]]:

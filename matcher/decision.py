@@ -44,9 +44,12 @@ class Doubt(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Weighing:
     """How a modality's scores count here: their log-likelihood ratios, the score below which this modality forbids what
-    another one would allow (the veto), and the people (opaque ids) who look like somebody else."""
+    another one would allow (the veto), and the people (opaque ids) who look like somebody else.
 
-    likelihood: LikelihoodRatio
+    ``likelihood`` is None where nothing is known of the scores: they add to nothing then, and people are watched still.
+    """
+
+    likelihood: LikelihoodRatio | None
     veto: float
     watched: frozenset[str] = frozenset()
 
@@ -103,18 +106,25 @@ def identification_threshold(
     """The operating point of a search among ``gallery_size`` people.
 
     A calibration that has seen too few pairs for the wanted rate never lowers the uncalibrated threshold. It raises it
-    where the site's people surely score higher among each other than those it was measured on. Raises
-    ConfigurationError for an impossible rate or an unknown format, InputError for a calibration of another format.
+    where the site's people surely score higher among each other than those it was measured on, and only there: that too
+    few pairs show a rate, because of one pair of twins, is no reason to refuse everybody. Raises ConfigurationError for
+    an impossible rate or an unknown format, InputError for a calibration of another format.
     """
     fmr = required_fmr(wanted_fpir, gallery_size)
     if calibration is not None and calibration.format != format:
         raise InputError(f"A calibration of {calibration.format} says nothing of {format}.")
     measured = calibration.threshold(fmr) if calibration is not None else None
-    if calibration is not None and measured is not None:
-        return OperatingPoint(format, measured, fmr, calibration.calibrated_on, calibration.dataset)
+    cautious = _cautious(format, fmr, calibration) if measured is None or format.name in SCALES else None
+    if cautious is not None and (measured is None or measured >= cautious.threshold):
+        return cautious
+    assert calibration is not None and measured is not None  # noqa: S101 - else the cautious one was returned
+    return OperatingPoint(format, measured, fmr, calibration.calibrated_on, calibration.dataset)
+
+
+def _cautious(format: TemplateFormat, fmr: float, calibration: Calibration | None) -> OperatingPoint:
+    """What holds until a site has shown that less is enough: the shipped threshold, or one that was raised."""
     threshold = uncalibrated_threshold(format, fmr)
-    raised = _raised(format, fmr, calibration) if calibration is not None else threshold
-    if calibration is not None and raised > threshold:
+    if calibration is not None and (raised := _raised(format, fmr, calibration)) > threshold:
         return OperatingPoint(format, raised, fmr, None, f"{UNCALIBRATED}, raised after {calibration.dataset}")
     return OperatingPoint(format, threshold, fmr, None, UNCALIBRATED)
 
@@ -171,11 +181,13 @@ def second_factor_point(
 
     Log-likelihood ratios of face and finger add up (they are independent), so the second factor must bring what the
     first lacks of the wanted rate: -log(FMR). It is never asked for more than it would be ``alone``, and never for less
-    than its veto. A person who may be taken for somebody else gains nothing: there the first factor proves little.
+    than its veto. A person who may be taken for somebody else, by either modality, gains nothing.
     """
-    if weighing is None or other is None or other.llr is None or alone.target_fmr is None:
+    if weighing is None or weighing.likelihood is None or other is None or other.llr is None:
         return alone
-    if not other.matched or other.doubts & {Doubt.LOOK_ALIKE, Doubt.RUNNER_UP_CLOSE}:
+    if alone.target_fmr is None or not other.matched or other.person_id in weighing.watched:
+        return alone
+    if other.doubts & {Doubt.LOOK_ALIKE, Doubt.RUNNER_UP_CLOSE}:
         return alone
     wanted = weighing.likelihood.score_at(-math.log(alone.target_fmr) - other.llr)
     threshold = max(wanted, weighing.veto)
@@ -195,7 +207,7 @@ def decide(
     runner_up = candidates[1] if len(candidates) > 1 else None
     llr, vetoed = None, True
     if best is not None and weighing is not None:
-        llr = weighing.likelihood.llr(best.score)
+        llr = None if weighing.likelihood is None else weighing.likelihood.llr(best.score)
         vetoed = best.person_id in weighing.watched or not best.score >= weighing.veto
     if best is None or not best.score >= operating_point.threshold:
         return Identification(Answer.UNKNOWN, best, runner_up, operating_point, llr=llr, vetoed=vetoed)

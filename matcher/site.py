@@ -28,6 +28,7 @@ from matcher.site_scores import SiteScores, face_scores, finger_scores, usable
 from models.attendance import format_time, parse_time
 from models.biometrics import Modality, OperatingPoint, Reference, TemplateFormat
 from models.errors import ConfigurationError, InputError
+from models.supervision import USUAL_GALLERY
 
 PRIOR_PEOPLE = 200  # what ships weighs as much as that many people of the site who were captured apart
 LEAST_PEOPLE = 20  # of an engine nobody measured, before the site's own people make a likelihood ratio alone
@@ -154,9 +155,12 @@ class SiteCalibration:
         return self.face if modality is Modality.FACE else self.finger
 
     def weighing(self, modality: Modality) -> Weighing | None:
-        """How a modality's scores count at this site; None if nothing is known of them."""
+        """How a modality's scores count at this site; None if it was not looked at.
+
+        Look-alikes are watched whether or not anything is known of the scores' likelihood.
+        """
         calibrated = self.of(modality)
-        if calibrated is None or calibrated.likelihood is None:
+        if calibrated is None:
             return None
         try:
             veto = veto_threshold(calibrated.format, calibrated.impostors)
@@ -252,21 +256,26 @@ def _likelihood(
     support = max(known.likelihood.genuine, people), max(known.likelihood.impostor, len(scores.drawn))
     source = f"{known.likelihood.source}, and {people} of the site's people"
     prior_weight = PRIOR_PEOPLE / people
-    return fit(scores.genuine, impostor, prior=prior, prior_weight=prior_weight, support=support, source=source)
+    try:
+        return fit(scores.genuine, impostor, prior=prior, prior_weight=prior_weight, support=support, source=source)
+    except InputError:  # a handful of people of whom two are one: their look-alikes must be listed all the same
+        return prior
 
 
 def alike(
     scores: SiteScores, calibrated: ModalityCalibration, modality: Modality, *, wanted_fpir: float
 ) -> list[LookAlike]:
-    """The pairs of people whose highest score is not clearly below the threshold of this site, most alike first."""
+    """The pairs of people whose highest score is not clearly below the threshold of a search at this site, or who
+    match each other where a number is claimed, most alike first."""
     try:
         point = calibrated.operating_point(wanted_fpir=wanted_fpir, gallery_size=len(scores.people))
+        claim = calibrated.operating_point(wanted_fpir=wanted_fpir / USUAL_GALLERY, gallery_size=1)
         near = score_scale(calibrated.format).near
     except (
         ConfigurationError
     ):  # an engine nobody measured, at a site too small for it: there is no threshold to be near
         return []
-    chosen = np.flatnonzero(scores.highest >= point.threshold - near)
+    chosen = np.flatnonzero(scores.highest >= min(point.threshold - near, claim.threshold))
     return [
         LookAlike(
             scores.people[scores.first[at]],

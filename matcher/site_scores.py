@@ -78,13 +78,15 @@ def face_scores(
         yield
     first, second = np.triu_indices(len(people), 1)
     swapped = random.random(len(first)) < 0.5
+    own, at = faces.genuine(captured_at(references))
     return SiteScores(
         tuple(people.tolist()),
         first,
         second,
         np.where(swapped, drawn[second, first], drawn[first, second]),
         np.maximum(highest[first, second], highest[second, first]),
-        *faces.genuine(captured_at(references)),
+        own,
+        owner[at],
         len(first),
     )
 
@@ -124,7 +126,7 @@ class FaceTable:
         )
 
     def genuine(self, captured: Any) -> tuple[Float32Array, Indices]:
-        """Each row (its score, its person) against the middle of its person's rows that were captured apart from it."""
+        """Rows against the middle of their person's rows that were captured apart from them: (G,) scores, (G,) rows."""
         others = np.zeros_like(self.rows)
         for begin, end in pairwise(self.starts.tolist()):
             others[begin:end] = apart(captured[begin:end]).astype(np.float32) @ self.rows[begin:end]
@@ -132,10 +134,10 @@ class FaceTable:
         middles = unit_rows(others[at])
         similarity = np.asarray((self.rows[at] * middles).sum(axis=1), np.float32)
         if self.cohort is None or not len(at):
-            return similarity, self.owner[at]
+            return similarity, at
         each, own = np.arange(len(at)), self.place[self.owner[at]]
         probes, references = self.cohort.against(self.rows[at]), self.cohort.against(middles)
-        return pair_scores(probes, references, similarity, at=(each, each), owner=(own, own)), self.owner[at]
+        return pair_scores(probes, references, similarity, at=(each, each), owner=(own, own)), at
 
 
 def finger_scores(

@@ -17,7 +17,7 @@ from models.attendance import CheckInOutcome
 from models.errors import ConfigurationError
 from models.people import SupervisionLevel
 
-_USUAL_GALLERY = 40  # people of a site, at the most
+USUAL_GALLERY = 40  # people of a site, at the most
 _MIDNIGHT = "24:00"  # the end of a day, written as the end of a window
 
 
@@ -86,7 +86,7 @@ class SitePolicy:
     face_alone: bool = False
     finger_alone: bool = True
     second_factor: SecondFactor = SecondFactor.DOUBT
-    identify_up_to: int = _USUAL_GALLERY
+    identify_up_to: int = USUAL_GALLERY
     wanted_fpir: float = 0.01
     challenge_required: bool = True
     max_tries: int = 3
@@ -157,9 +157,10 @@ class SitePolicy:
     def verification_fmr(self) -> float:
         """How rarely a claimed person may be mistaken: as strictly as each person of the largest search allowed.
 
-        Where nothing is searched, as in a gallery of the size that may be searched by default.
+        Where less or nothing is searched, as in a gallery of the size that may be searched by default: whoever lets
+        fewer people be searched does not mean to compare them less strictly.
         """
-        return self.wanted_fpir / (self.identify_up_to or _USUAL_GALLERY)
+        return self.wanted_fpir / max(self.identify_up_to, USUAL_GALLERY)
 
     def local_day(self, moment: datetime) -> date:
         """The calendar day at the site."""

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from hardware.ports import DeviceInfo
+from kiosk.checkin import CheckIn
+from kiosk.config import FingerConfig
+from kiosk.finger_step import FingerStep
 from kiosk.roster import Roster, SitePerson
 from kiosk.thresholds import SLICE_S, SiteThresholds, basis_of
 from kiosk.verdict import NUMBER_FIRST, Finding, Found, settle_both, settle_face
-from matcher.decision import Answer, Identification, decide, identification_threshold
+from kiosk.visit import Visit
+from matcher.decision import Answer, Doubt, Identification, decide, identification_threshold
+from matcher.engines import on_chip
+from matcher.engines.minutiae import MinutiaeEngine
 from matcher.engines.sface import SFaceEngine
 from matcher.engines.vectors import to_payload
+from matcher.site import LookAlike, ModalityCalibration, SiteCalibration
 from models.attendance import CheckInOutcome, Method
 from models.biometrics import Candidate, Modality, OperatingPoint, Reference, Template, TemplateFormat
 from models.people import SupervisionLevel
@@ -22,6 +31,7 @@ from models.supervision import SitePolicy
 
 NOW = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 SFACE = TemplateFormat("sface", 1)
+MINUTIAE = MinutiaeEngine.format
 POLICY = SitePolicy(version="v2", face_alone=True)
 POINT = OperatingPoint(SFACE, 0.5, None, None, "test")
 
@@ -133,3 +143,69 @@ def test_a_finger_alone_of_a_person_who_needs_both_ends_with_staff_and_not_as_re
     settled = settle_both(policy, Found(Finding.BROKEN), matched(), claimed=None)
     assert (settled.outcome, settled.method) == (CheckInOutcome.REFERRED_TO_STAFF, Method.FINGER)
     assert settled.note == "second_factor_missing"
+
+
+class TriesAsked:
+    """A face step that only notes how many tries it was given."""
+
+    def __init__(self) -> None:
+        self.tries: list[int] = []
+
+    def knows(self, person: SitePerson) -> bool:
+        return True
+
+    def run(self, visit: Any, *, tries: int) -> Found:
+        self.tries.append(tries)
+        return Found(Finding.ABSENT)
+
+
+@pytest.mark.parametrize(("level", "tries"), [("1", 1), ("3", 2)])
+def test_a_claimed_face_has_one_try_where_a_finger_is_enough_and_more_where_both_are_demanded(
+    level: str, tries: int
+) -> None:
+    policy = SitePolicy.from_json({"version": "v3", "levels": {"1": "either", "3": "both"}})
+    person = SitePerson("p1", "1", "", True, (), (), 0, SupervisionLevel(level))
+    face: Any = TriesAsked()
+    nothing: Any = None
+    checkin = CheckIn(face, face, nothing, nothing, nothing, nothing)
+    checkin._look(Visit(Roster(1, policy, {"p1": person}), person, 3, nothing, nothing))
+    assert face.tries == [tries]
+
+
+class OneScore:
+    """A sensor that gives every stored template the same score."""
+
+    def convert(self, buffer: int) -> None:
+        """Nothing is laid on."""
+
+    def write_characteristics(self, buffer: int, characteristics: bytes) -> None:
+        """Nothing is kept."""
+
+    def match(self) -> int:
+        return 200
+
+    def submit(self, job: Any) -> Future[Any]:
+        answer: Future[Any] = Future()
+        answer.set_result(job(self))
+        return answer
+
+
+def test_a_finger_compared_on_the_sensor_is_watched_too_and_adds_to_nothing() -> None:
+    pair = LookAlike("p1", "p2", Modality.FINGER, 0.5, 0.18)
+    known = ModalityCalibration(MINUTIAE, None, None, 2, 1, 1, 0, 0)
+    held = SiteThresholds(current=SiteCalibration(None, known, (pair,), NOW))
+    sensor, nothing = OneScore(), cast(Any, None)
+    info = DeviceInfo("s", "finger_sensor", "zfm", "simulated", simulated=True)
+    step = FingerStep(
+        MinutiaeEngine(), nothing, sensor, lambda: info, FingerConfig(), nothing, nothing, thresholds=held
+    )
+    stored = [
+        Reference("r", person, Modality.FINGER, None, on_chip.wrap(bytes(on_chip.LENGTH)), 0.9, NOW)
+        for person in ("p1", "p3")
+    ]
+    visit = Visit(Roster(1, POLICY, {}), None, 3, nothing, nothing)
+    watched, other = (step._on_sensor(visit, [item]).answer for item in stored)
+    assert Doubt.LOOK_ALIKE in watched.doubts
+    assert other.matched
+    assert Doubt.LOOK_ALIKE not in other.doubts
+    assert (other.llr, other.vetoed) == (None, True)

@@ -15,6 +15,7 @@ from matcher.decision import (
     identification_threshold,
     required_fmr,
     verification_threshold,
+    veto_threshold,
 )
 from matcher.scales import SCALES
 from models.biometrics import Candidate, OperatingPoint, TemplateFormat
@@ -79,10 +80,20 @@ def test_a_bigger_gallery_needs_a_higher_calibrated_threshold() -> None:
 def test_too_few_pairs_never_lower_the_threshold_but_may_raise_it() -> None:
     few = calibrate(SFACE, [0.1, 0.2], calibrated_on=NOW, dataset="two pairs")
     assert identification_threshold(SFACE, 0.01, 40, few).threshold == 4.5
-    alike = calibrate(SFACE, [0.1, 6.6], calibrated_on=NOW, dataset="two pairs")
+    alike = calibrate(SFACE, [6.4, 6.5, 6.6, 6.6, 6.6, 6.6], calibrated_on=NOW, dataset="six pairs")
     point = identification_threshold(SFACE, 0.01, 40, alike)
     assert point.threshold > 6.6
     assert point.calibrated_on is None
+
+
+@pytest.mark.parametrize("pairs", [1, 3, 10, 45, 105, 190, 435, 12_100, 13_000])
+@pytest.mark.parametrize("odd", [1, 3])  # twins; one person enrolled three times
+def test_a_few_odd_pairs_never_put_the_threshold_beyond_everybodys_reach(pairs: int, odd: int) -> None:
+    scores = [1.0] * (pairs - min(odd, pairs)) + [12.0] * min(odd, pairs)
+    found = calibrate(SFACE, scores, calibrated_on=NOW, dataset="with twins")
+    for fpir, people in ((0.01, 10), (0.01, 40), (2.5e-4, 1), (2.5e-4, 2)):
+        assert identification_threshold(SFACE, fpir, people, found).threshold < 5.5
+    assert veto_threshold(SFACE, found) == veto_threshold(SFACE)
 
 
 def test_a_calibration_of_another_engine_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 
@@ -133,6 +134,20 @@ def test_a_finger_after_a_matching_face_brings_only_what_the_face_lacks() -> Non
     after_a_narrow_face = second_factor_point(STRICT, weighing, weighed(0.50))  # 5 of 8.3: 3.3 are left
     assert after_a_narrow_face.threshold == pytest.approx(0.4147, abs=1e-3)
     assert "beside another modality" in after_a_narrow_face.dataset
+
+
+def test_a_person_whose_finger_is_like_anothers_must_bring_a_whole_finger() -> None:
+    watching = Weighing(RATIO, VETO, frozenset({"anna"}))
+    assert second_factor_point(STRICT, watching, weighed(0.60)) == STRICT
+    assert second_factor_point(STRICT, watching, weighed(0.60, "bert")).threshold < STRICT.threshold
+
+
+def test_people_are_watched_where_nothing_is_known_of_the_scores() -> None:
+    silent = Weighing(None, math.inf, frozenset({"anna"}))
+    face = decide((Candidate("anna", "r", 0.99),), POINT, weighing=silent)
+    assert (face.llr, face.vetoed, face.doubts & {Doubt.LOOK_ALIKE}) == (None, True, {Doubt.LOOK_ALIKE})
+    assert fuse(FACE_ALONE, face=face).verdict is Verdict.FINGER_WANTED
+    assert second_factor_point(STRICT, silent, weighed(0.60, "bert")) == STRICT
 
 
 def test_the_veto_holds_however_perfect_the_face() -> None:

@@ -15,9 +15,10 @@ from matcher.decision import identification_threshold, veto_threshold
 from matcher.engines.minutiae import MinutiaeEngine
 from matcher.engines.sface import SFaceEngine
 from matcher.engines.vectors import to_payload
+from matcher.evaluation.site import _face_table
 from matcher.shipped import SHIPPED, TRANSFERS
-from matcher.site import SiteCalibration, calibrating
-from matcher.site_scores import face_scores, finger_scores, usable
+from matcher.site import ModalityCalibration, SiteCalibration, alike, calibrating
+from matcher.site_scores import SiteScores, face_scores, finger_scores, usable
 from models.biometrics import FingerPosition, Modality, Reference, Template
 from models.errors import InputError
 from tests.matcher.faces import NOW, SFACE
@@ -114,6 +115,50 @@ def test_people_who_look_alike_are_watched_and_nobody_else() -> None:
     weighing = site.weighing(Modality.FACE)
     assert weighing is not None
     assert weighing.watched == {"p0000", "twin"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 19])
+def test_one_person_enrolled_twice_is_watched_and_refuses_nobody(count: int) -> None:
+    references = people(count)
+    again = [
+        Reference(f"t-{item.reference_id}", "again", Modality.FACE, None, item.template, 0.9, item.enrolled_at)
+        for item in references[:3]
+    ]
+    site = built(references + again)
+    assert {"p0000", "again"} <= site.watched(Modality.FACE)
+    assert site.face is not None
+    for fpir, size in ((0.01, count + 1), (0.01 / 40, 1)):
+        point = site.face.operating_point(wanted_fpir=fpir, gallery_size=size)
+        assert point == identification_threshold(SFACE, fpir, size)
+
+
+def test_an_engine_nobody_measured_has_its_look_alikes_watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("matcher.site.shipped", lambda format: None)
+    references = people(4, apart=False)
+    twin = Reference("t", "twin", Modality.FACE, None, references[0].template, 0.9, NOW)
+    site = built([*references, twin])
+    weighing = site.weighing(Modality.FACE)
+    assert weighing is not None
+    assert weighing.likelihood is None
+    assert weighing.watched >= {"p0000", "twin"}
+
+
+def test_who_matches_somebody_else_under_a_claim_is_watched_in_the_largest_gallery() -> None:
+    one = ModalityCalibration(SFACE, None, None, 100_000, 0, 1, 0, 0)
+    everybody = tuple(str(person) for person in range(100_000))
+    score = np.array([4.7], np.float32)  # below what a search among so many asks for, above what a claim does
+    nothing = np.empty(0, np.int64)
+    scores = SiteScores(everybody, np.array([0]), np.array([1]), score, score, score[:0], nothing, 1)
+    assert [(pair.first, pair.second) for pair in alike(scores, one, Modality.FACE, wanted_fpir=0.01)] == [("0", "1")]
+
+
+def test_a_genuine_score_is_told_of_the_reference_that_it_is_of() -> None:
+    held = usable(people(4), Modality.FACE, ENGINE)
+    table = _face_table(held, ENGINE)
+    assert table.at.tolist() == list(range(12))
+    assert table.owner[table.at].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    scores = finished(face_scores(held, ENGINE, np.random.default_rng(1)))
+    assert scores.genuine_person.tolist() == table.owner.tolist()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -186,3 +186,11 @@ def test_a_mistyped_rule_of_a_level_is_answered_with_the_one_that_was_meant():
 def test_a_claim_is_compared_as_strictly_as_each_person_of_a_search():
     assert SitePolicy(wanted_fpir=0.01, identify_up_to=40).verification_fmr == pytest.approx(2.5e-4)
     assert SitePolicy(wanted_fpir=0.01, identify_up_to=0).verification_fmr == pytest.approx(2.5e-4)
+
+
+@pytest.mark.parametrize(("identify_up_to", "shared_by"), [(0, 40), (1, 40), (40, 40), (100, 100)])
+def test_a_claim_is_never_compared_less_strictly_because_fewer_people_are_searched(
+    identify_up_to: int, shared_by: int
+) -> None:
+    policy = SitePolicy(identify_up_to=identify_up_to, wanted_fpir=0.01)
+    assert policy.verification_fmr == pytest.approx(0.01 / shared_by)
