@@ -6,8 +6,9 @@ It lives here because references open only with the site's key. It reads the cen
 from __future__ import annotations
 
 import json
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 from sqlalchemy.orm import Session
 
 from enrollment.commands import DEFAULT_DATABASE, keys_folder
@@ -73,7 +74,7 @@ def site_command(  # noqa: PLR0913 - one parameter an option
     if json_file is not None:
         _write(json_file, text + "\n")
     if html_file is not None:
-        _report(html_file, measured, site_id=site_id, seed=seed, now=now, language=language)
+        _report(html_file, measured, site_id=site_id, seed=seed, now=now, language=language, database=database)
 
 
 def _policy(rows: Session, site_id: str) -> SitePolicy:
@@ -101,14 +102,20 @@ def _events(rows: Session, site_id: str) -> list[AttendanceEvent]:
     return [AttendanceEvent.from_body(json.loads(body)) for body in bodies]
 
 
-def _report(path: Path, measured: Any, *, site_id: str, seed: int, now: datetime, language: str) -> None:
+def _report(path: Path, measured: Any, *, site_id: str, seed: int, now: datetime, language: str, database: str) -> None:
     from matcher.evaluation.measured import Provenance, ReportInput, installed_version
     from matcher.evaluation.report import write_report
 
-    origin = Provenance(command=" ".join(["muster", *sys.argv[1:]]), seed=seed, version=installed_version(),
+    origin = Provenance(command=_command(sys.argv[1:], database), seed=seed, version=installed_version(),
                         measured_at=now)  # fmt: skip
     found = tuple(one.measurement(site_id) for one in measured.modalities)
     write_report(path, ReportInput(measurements=found, provenance=origin, site=site_id), language=language)
+
+
+def _command(arguments: Sequence[str], database: str) -> str:
+    """The command as it was typed, without the password of the database: the page is handed on."""
+    shown = make_url(database).render_as_string(hide_password=True)
+    return " ".join(["muster", *(shlex.quote(word.replace(database, shown)) for word in arguments)])
 
 
 def _write(path: Path, text: str) -> None:

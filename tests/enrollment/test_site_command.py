@@ -13,7 +13,7 @@ from noise_people import KnownFingers, finger_minutiae
 
 import matcher.scales
 from enrollment.repository import _row_of
-from enrollment.site_command import site_command
+from enrollment.site_command import _command, site_command
 from enrollment.vault import SiteKey, Vault
 from matcher.scales import ScoreScale
 from models.biometrics import FingerPosition, Modality, Reference, Template, TemplateFormat
@@ -110,3 +110,11 @@ def test_a_site_that_is_not_there_is_one_sentence(site):
     error = run(site, code="s-9").exception
     assert isinstance(error, InputError)
     assert error.code == "site_unknown"
+
+
+@pytest.mark.parametrize("words", [["--database", "{}"], ["--database={}"]])
+def test_the_page_never_shows_the_password_of_the_database(words):
+    database = "postgresql+psycopg://muster:hidden-word@db/center"
+    shown = _command([word.format(database) for word in words], database)
+    assert "hidden-word" not in shown
+    assert "muster:***@db/center" in shown
