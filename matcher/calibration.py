@@ -24,7 +24,7 @@ from models.biometrics import Reference, TemplateFormat
 from models.errors import InputError
 
 KEPT_SCORES = 1000  # of the highest: enough for every threshold that is worth calibrating
-ODD_PAIRS = 3  # twins, or one person who was enrolled three times, say nothing of everybody else
+ODD_PAIRS = 1  # twins, or one person who was enrolled twice, say nothing of everybody else
 ODD_SHARE = 0.1  # pairs for each person, where that is more: such people are watched, and nobody is refused for them
 _Z95 = 1.6449  # one-sided 95 % of the normal distribution
 

@@ -209,3 +209,38 @@ def test_a_finger_compared_on_the_sensor_is_watched_too_and_adds_to_nothing() ->
     assert other.matched
     assert Doubt.LOOK_ALIKE not in other.doubts
     assert (other.llr, other.vetoed) == (None, True)
+
+
+class Finds:
+    """A step that finds the same each time."""
+
+    def __init__(self, found: Found) -> None:
+        self.found, self.runs = found, 0
+
+    def knows(self, person: SitePerson) -> bool:
+        return True
+
+    def run(self, visit: Any, *arguments: Any, tries: int) -> Found:
+        self.runs += 1
+        return self.found
+
+
+def compared(face: Any, finger: Any) -> Any:
+    """How a visit ends at a site where either suffices and level 3, which is p1's, needs both."""
+    policy = SitePolicy.from_json({"version": "v3", "face_alone": True, "levels": {"3": "both"}})
+    person = SitePerson("p1", "1", "", True, (), (), 0, SupervisionLevel("3"))
+    nothing: Any = None
+    checkin = CheckIn(face, finger, nothing, nothing, nothing, nothing)
+    return checkin._compare(Visit(Roster(1, policy, {"p1": person}), None, 3, nothing, nothing))[0]
+
+
+def test_the_visit_asks_whoever_is_found_for_what_that_persons_level_demands() -> None:
+    finger = Finds(Found(Finding.ABSENT))
+    settled = compared(Finds(matched()), finger)
+    assert finger.runs == 1
+    assert settled.outcome is CheckInOutcome.FAILURE_TO_ACQUIRE
+
+
+def test_a_finger_that_finds_somebody_who_needs_both_ends_with_staff() -> None:
+    settled = compared(Finds(Found(Finding.BROKEN)), Finds(matched()))
+    assert (settled.outcome, settled.note) == (CheckInOutcome.REFERRED_TO_STAFF, "second_factor_missing")

@@ -14,6 +14,7 @@ from matcher.decision import (
     decide_verification,
     identification_threshold,
     required_fmr,
+    shipped_weighing,
     verification_threshold,
     veto_threshold,
 )
@@ -86,10 +87,12 @@ def test_too_few_pairs_never_lower_the_threshold_but_may_raise_it() -> None:
     assert point.calibrated_on is None
 
 
-@pytest.mark.parametrize("pairs", [1, 3, 10, 45, 105, 190, 435, 12_100, 13_000])
-@pytest.mark.parametrize("odd", [1, 3])  # twins; one person enrolled three times
+@pytest.mark.parametrize(
+    ("pairs", "odd"),
+    [*((pairs, 1) for pairs in (1, 3, 10, 45, 105, 190, 435, 12_100, 13_000)), (190, 2), (435, 3), (4950, 10)],
+)
 def test_a_few_odd_pairs_never_put_the_threshold_beyond_everybodys_reach(pairs: int, odd: int) -> None:
-    scores = [1.0] * (pairs - min(odd, pairs)) + [12.0] * min(odd, pairs)
+    scores = [1.0] * (pairs - odd) + [12.0] * odd
     found = calibrate(SFACE, scores, calibrated_on=NOW, dataset="with twins")
     for fpir, people in ((0.01, 10), (0.01, 40), (2.5e-4, 1), (2.5e-4, 2)):
         assert identification_threshold(SFACE, fpir, people, found).threshold < 5.5
@@ -120,8 +123,21 @@ def test_nobody_to_compare_with_is_unknown_too() -> None:
     assert decide_verification(None, POINT).answer is Answer.UNKNOWN
 
 
-def test_a_score_that_is_no_number_never_matches() -> None:
-    assert not decide(candidates(float("nan")), POINT).matched
+def test_a_score_that_is_no_number_never_matches_and_adds_to_nothing() -> None:
+    answer = decide(candidates(float("nan")), POINT, weighing=shipped_weighing(SFACE))
+    assert not answer.matched
+    assert answer.vetoed
+
+
+def test_the_veto_lies_where_persons_scores_reach_its_rate_and_never_below_the_cautious_scale() -> None:
+    assert veto_threshold(SFACE) == pytest.approx(4.0)
+    assert veto_threshold(TemplateFormat("minutiae", 1)) == pytest.approx(0.103)
+
+
+def test_rates_rarer_than_the_wanted_one_raise_nothing() -> None:
+    found = calibrate(SFACE, [1.0] * 950 + [5.0] * 50, calibrated_on=NOW, dataset="x")
+    assert found.surplus(((1e-1, 1.5), (1e-3, 2.0)), 1e-2) == 0.0
+    assert found.surplus(((1e-1, 1.5), (1e-3, 2.0)), 1e-3) > 0.0
 
 
 def test_a_match_near_the_threshold_wants_a_second_factor() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from matcher.evaluation.site import _face_table
 from matcher.shipped import SHIPPED, TRANSFERS
 from matcher.site import ModalityCalibration, SiteCalibration, alike, calibrating
 from matcher.site_scores import SiteScores, face_scores, finger_scores, usable
-from models.biometrics import FingerPosition, Modality, Reference, Template
+from models.biometrics import FingerPosition, Modality, Reference, Template, TemplateFormat
 from models.errors import InputError
 from tests.matcher.faces import NOW, SFACE
 from tests.matcher.minutiae_sets import random_minutiae, seen_again
@@ -109,6 +110,7 @@ def test_people_who_look_alike_are_watched_and_nobody_else() -> None:
     ]
     site = built(references + twin)
     assert site.watched(Modality.FACE) == {"p0000", "twin"}
+    assert not site.watched(Modality.FINGER)
     pair = site.lookalikes[0]
     assert (pair.first, pair.second, pair.modality) == ("p0000", "twin", Modality.FACE)
     assert pair.score >= pair.threshold
@@ -117,7 +119,7 @@ def test_people_who_look_alike_are_watched_and_nobody_else() -> None:
     assert weighing.watched == {"p0000", "twin"}
 
 
-@pytest.mark.parametrize("count", [1, 2, 12, 19])
+@pytest.mark.parametrize("count", [1, 2, 5, 12, 19])
 def test_one_person_enrolled_twice_is_watched_and_refuses_nobody(count: int) -> None:
     references = people(count)
     again = [
@@ -166,6 +168,20 @@ def test_a_site_with_hardly_anybody_has_the_thresholds_that_ship(count: int) -> 
     site = built(people(count))
     assert site.face is not None
     assert site.face.operating_point(wanted_fpir=0.01, gallery_size=40) == identification_threshold(SFACE, 0.01, 40)
+
+
+def test_a_handful_of_people_hardly_move_the_likelihood_ratio_that_ships() -> None:
+    found = built(people(5)).face
+    assert found is not None
+    assert found.likelihood is not None
+    assert found.likelihood.slope == pytest.approx(SHIPPED["sface"].likelihood.slope, rel=0.2)
+
+
+def test_only_valid_references_of_the_engines_own_format_are_compared() -> None:
+    first, second, third = people(3, references=1)
+    other = TemplateFormat("dlib", 1)
+    held = [first, replace(second, revoked_at=NOW), replace(third, template=Template(other, third.template.payload))]
+    assert usable(held, Modality.FACE, ENGINE) == [first]
 
 
 def test_a_threshold_moves_when_the_gallery_grows() -> None:
