@@ -152,3 +152,14 @@ def test_a_background_survives_being_written(
 def test_a_background_of_too_few_people_is_refused() -> None:
     with pytest.raises(InputError, match="more than 32 people"):
         background_of(np.zeros((32, 32), np.float32))
+
+
+def test_a_twin_in_the_cohort_weighs_as_somebody_rather_alike_and_no_more(general: Background) -> None:
+    faces = crowd(np.random.default_rng(6), 20)[:, 0]
+    probe = faces[:1]
+
+    def mean_beside(nearest: Float32Array) -> float:
+        cohort = Cohort(np.concatenate([faces[1:], nearest]), background=general)
+        return float(cohort.against(probe).without(np.array([0]), np.array([NOBODY])).mean[0])
+
+    assert mean_beside(probe) == pytest.approx(mean_beside(3 * probe))  # however near: the cap was reached

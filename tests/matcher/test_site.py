@@ -174,7 +174,8 @@ def test_a_handful_of_people_hardly_move_the_likelihood_ratio_that_ships() -> No
     found = built(people(5)).face
     assert found is not None
     assert found.likelihood is not None
-    assert found.likelihood.slope == pytest.approx(SHIPPED["sface"].likelihood.slope, rel=0.2)
+    assert found.likelihood.slope == pytest.approx(SHIPPED["sface"].likelihood.slope, rel=0.05)
+    assert found.likelihood.llr(4.5) == pytest.approx(SHIPPED["sface"].likelihood.llr(4.5), abs=0.3)
 
 
 def test_only_valid_references_of_the_engines_own_format_are_compared() -> None:
