@@ -6,9 +6,9 @@
 2. Of the best of these, the likely pairs of minutiae vote for a turn and a shift, and the votes that agree count.
 3. The ``keep`` best are compared in full; only these are in the answer, with the engine's own scores.
 
-A finger takes ``BYTES_PER_FINGER`` here, beside what its prepared template takes. What is removed is overwritten with
-zeros and let go. Several threads may search; only one may add or remove, and nobody search meanwhile. Refuses people
-and decisions.
+A finger takes ``BYTES_PER_SLOT`` for each of its minutiae here, their number rounded up to a multiple of ``_STEP``,
+beside what its prepared template takes. What is removed is overwritten with zeros and let go. Several threads may
+search; only one may add or remove, and nobody search meanwhile. Refuses people and decisions.
 """
 
 from __future__ import annotations
@@ -27,23 +27,25 @@ from models.biometrics import Float32Array
 from models.errors import InputError
 
 SLOTS: Final = 40  # minutiae of a finger that the filters look at, the surest ones
-BYTES_PER_FINGER: Final = SLOTS * (LENGTH + 2 * 8)
+BYTES_PER_SLOT: Final = LENGTH + 2 * 8
+_STEP: Final = 8  # fingers lie among those with about as many minutiae: nothing is computed for empty slots
 _PAGE: Final = 128  # fingers; what is compared in one product of matrices, so that it stays in the cache
 _PROBES: Final = 32  # minutiae of a probe that take part
 _SCALE: Final = 256.0  # of a code's numbers, most of them within 0.3, to int8
-_UNUSUAL: Final = 0.5  # standard deviations above the other fingers, from where on a look at all counts
+_UNUSUAL: Final = 1.0  # standard deviations above the other fingers, from where on a look at all counts
 _LEAST_UNUSUAL: Final = -1.0  # likewise from where on a pair has a vote
-_CLOSER: Final = 0.15  # share of the fingers that the second filter looks at,
-_CLOSER_RANGE: Final = (400, 5000)  # at least and at most
-_CHUNK: Final = 250  # fingers that the second filter looks at in one step, to stay in the cache
-_KEEP: Final = 20
+_VOTERS: Final = 20  # pairs of minutiae of a finger that vote, the most unusual ones
+_CLOSER: Final = 0.20  # share of the fingers that the second filter looks at,
+_CLOSER_RANGE: Final = (400, 6000)  # at least and at most
+_KEEP: Final = 30
 _TURN: Final = math.cos(math.radians(20))  # of two votes that agree
-_NEAR: Final = 16.0  # pixels by which two pairs that agree may miss each other,
-_STRETCH: Final = 0.1  # and more with their distance
+_NEAR: Final = 8.0  # pixels by which two pairs that agree may miss each other,
+_STRETCH: Final = 0.06  # and more with their distance
 
 
 class _Page(NamedTuple):
-    """Up to ``_PAGE`` fingers: (SLOTS, _PAGE, LENGTH) codes, (_PAGE, SLOTS) places and directions, whose they are."""
+    """Up to ``_PAGE`` fingers of up to S minutiae: (S, _PAGE, LENGTH) codes, (S, _PAGE) places and directions, whose
+    they are."""
 
     codes: NDArray[np.int8]
     place: NDArray[np.complex64]
@@ -67,7 +69,7 @@ class FingerIndex:
         self._engine = engine
         self._pages: list[_Page] = []
         self._where: dict[str, tuple[int, int]] = {}
-        self._free: list[tuple[int, int]] = []
+        self._free: dict[int, list[tuple[int, int]]] = {}  # by slots of a page
 
     @staticmethod
     def reads(engine: object) -> bool:
@@ -81,15 +83,12 @@ class FingerIndex:
         """Take a finger in. Raises InputError if the key is taken."""
         if key in self._where:
             raise InputError(f"The index holds {key!r} already.")
-        if not self._free:
-            self._pages.append(_new_page())
-            self._free = [(len(self._pages) - 1, row) for row in reversed(range(_PAGE))]
-        at, row = self._free.pop()
-        page = self._pages[at]
         chosen, short = _surest(prepared, SLOTS)
+        at, row = self._free_place(max(1, math.ceil(len(chosen) / _STEP)) * _STEP)
+        page = self._pages[at]
         page.codes[: len(chosen), row] = np.clip(np.rint(short * _SCALE), -127, 127)
-        page.place[row, : len(chosen)] = prepared.constellation.place[chosen]
-        page.direction[row, : len(chosen)] = prepared.constellation.direction[chosen]
+        page.place[: len(chosen), row] = prepared.constellation.place[chosen]
+        page.direction[: len(chosen), row] = prepared.constellation.direction[chosen]
         page.prepared[row], page.keys[row] = prepared, key
         self._where[key] = at, row
 
@@ -100,9 +99,9 @@ class FingerIndex:
         at, row = self._where.pop(key)
         page = self._pages[at]
         page.codes[:, row] = 0
-        page.place[row] = page.direction[row] = 0
+        page.place[:, row] = page.direction[:, row] = 0
         page.prepared[row], page.keys[row] = None, ""
-        self._free.append((at, row))
+        self._free[len(page.codes)].append((at, row))
 
     def search(
         self, prepared: PreparedMinutiae, *, keep: int = _KEEP, among: Collection[str] | None = None
@@ -122,6 +121,13 @@ class FingerIndex:
         found = [self._compared(prepared, at, row) for at, row in held.tolist()]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
+    def _free_place(self, slots: int) -> tuple[int, int]:
+        """A page whose fingers have so many slots, a new one if all are full, and an empty row of it."""
+        if not self._free.get(slots):
+            self._pages.append(_new_page(slots))
+            self._free[slots] = [(len(self._pages) - 1, row) for row in reversed(range(_PAGE))]
+        return self._free[slots].pop()
+
     def _compared(self, prepared: PreparedMinutiae, at: int, row: int) -> tuple[str, float]:
         page = self._pages[at]
         finger = page.prepared[row]
@@ -135,9 +141,11 @@ class FingerIndex:
         unusual = np.maximum((best - usual[0]) / usual[1] - np.float32(_UNUSUAL), 0).sum(axis=1)
         least, most = _CLOSER_RANGE
         held = _highest(held, unusual, max(keep, min(max(int(_CLOSER * len(held)), least), most)))
-        held = held[np.lexsort((held[:, 1], held[:, 0]))]
-        chunks = [held[begin : begin + _CHUNK].tolist() for begin in range(0, len(held), _CHUNK)]
-        return _highest(held, np.concatenate([self._votes(chunk, probe, *usual) for chunk in chunks]), keep)
+        held = held[np.argsort(held[:, 0], kind="stable")]
+        pages, starts = np.unique(held[:, 0], return_index=True)
+        rows = np.split(held[:, 1], starts[1:])
+        votes = [self._votes(self._pages[at], those, probe, *usual) for at, those in zip(pages, rows, strict=True)]
+        return _highest(held, np.concatenate(votes), keep)
 
     def _best_codes(self, probe: _Probe) -> Float32Array:
         """(pages, _PAGE, P): for each minutia of the probe the product with the finger's code most like it."""
@@ -145,36 +153,40 @@ class FingerIndex:
         floats = np.empty((SLOTS, _PAGE, LENGTH), np.float32)
         best = np.empty((len(self._pages), _PAGE, len(probe.chosen)), np.float32)
         for at, page in enumerate(self._pages):
-            np.copyto(floats, page.codes)
-            alike = floats.reshape(-1, LENGTH) @ transposed
-            alike.reshape(SLOTS, _PAGE, -1).max(axis=0, out=best[at])
+            slots = len(page.codes)
+            np.copyto(floats[:slots], page.codes)
+            alike = floats[:slots].reshape(-1, LENGTH) @ transposed
+            alike.reshape(slots, _PAGE, -1).max(axis=0, out=best[at])
         return best
 
-    def _votes(self, held: list[list[int]], probe: _Probe, mean: Float32Array, spread: Float32Array) -> Float32Array:
-        """(K,) how much weight of likely pairs agrees on one way to lay the probe on each of these fingers."""
-        floats = np.stack([self._pages[at].codes[:, row] for at, row in held]).astype(np.float32)
-        alike = (floats.reshape(-1, LENGTH) @ probe.codes.T).reshape(len(held), SLOTS, -1)
-        best = alike.argmax(axis=1)  # (K, P) the slot most like each minutia of the probe
-        unusual = (np.take_along_axis(alike, best[:, None], axis=1)[:, 0] - mean) / spread
-        place = np.stack([self._pages[at].place[row] for at, row in held])
-        direction = np.stack([self._pages[at].direction[row] for at, row in held])
-        turn = np.take_along_axis(direction, best, axis=1) * probe.whole.direction[probe.chosen].conj()
+    @staticmethod
+    def _votes(
+        page: _Page, rows: NDArray[np.int64], probe: _Probe, mean: Float32Array, spread: Float32Array
+    ) -> Float32Array:
+        """(K,) how much weight of likely pairs agrees on one way to lay the probe on each of these of a page."""
+        alike = page.codes[:, rows].reshape(-1, LENGTH).astype(np.float32) @ probe.codes.T
+        alike = alike.reshape(len(page.codes), len(rows), -1)
+        unusual = (alike.max(axis=0) - mean) / spread
+        voters = np.argpartition(-unusual, min(_VOTERS, unusual.shape[1]) - 1, axis=1)[:, :_VOTERS]
+        each = np.arange(len(rows))[:, None]
+        best = alike[:, each, voters].argmax(axis=0)  # (K, V) the slot most like each minutia of the probe
+        own = rows[:, None]
         return _agreeing(
-            turn,
-            np.take_along_axis(place, best, axis=1),
-            probe.whole.place[probe.chosen],
-            np.maximum(unusual - np.float32(_LEAST_UNUSUAL), 0),
+            page.direction[best, own] * probe.whole.direction[probe.chosen].conj()[voters],
+            page.place[best, own],
+            probe.whole.place[probe.chosen][voters],
+            np.maximum(unusual[each, voters] - np.float32(_LEAST_UNUSUAL), 0),
         )
 
 
 def _agreeing(
     turn: NDArray[np.complex64], place: NDArray[np.complex64], probe: NDArray[np.complex64], strength: Float32Array
 ) -> Float32Array:
-    """(K,) of (K, P) pairs of minutiae: the weight of all that agree with the one that most agree with.
+    """(K,) of (K, V) pairs of minutiae: the weight of all that agree with the one that most agree with.
 
     Two pairs agree if both turn the finger alike and each, turned so, predicts where the other one lies.
     """
-    step = probe[None, :] - probe[:, None]
+    step = probe[:, None, :] - probe[:, :, None]
     x, y = place.real, place.imag
     cosine, sine = turn.real[:, :, None], turn.imag[:, :, None]
     miss = np.square(x[:, None, :] - x[:, :, None] - cosine * step.real + sine * step.imag)
@@ -198,11 +210,11 @@ def _surest(prepared: PreparedMinutiae, count: int) -> tuple[NDArray[np.intp], F
     return order, short[order]
 
 
-def _new_page() -> _Page:
+def _new_page(slots: int) -> _Page:
     return _Page(
-        np.zeros((SLOTS, _PAGE, LENGTH), np.int8),
-        np.zeros((_PAGE, SLOTS), np.complex64),
-        np.zeros((_PAGE, SLOTS), np.complex64),
+        np.zeros((slots, _PAGE, LENGTH), np.int8),
+        np.zeros((slots, _PAGE), np.complex64),
+        np.zeros((slots, _PAGE), np.complex64),
         [None] * _PAGE,
         [""] * _PAGE,
     )

@@ -23,23 +23,28 @@ def touch(seed: int, time: int) -> PreparedMinutiae:
 
 @pytest.fixture(scope="module")
 def references() -> dict[str, PreparedMinutiae]:
-    return {f"finger {seed}": touch(seed, 1) for seed in range(500)}
+    return {f"finger {seed}": touch(seed, 1) for seed in range(450)}
 
 
-@pytest.fixture
-def index(references) -> FingerIndex:
-    filled = FingerIndex(ENGINE)
+@pytest.fixture(scope="module")
+def filled(references) -> FingerIndex:
+    """Of everybody; whoever takes from it or adds to it puts it right again."""
+    return index_of(references)
+
+
+def index_of(references) -> FingerIndex:
+    made = FingerIndex(ENGINE)
     for key, prepared in references.items():
-        filled.add(key, prepared)
-    return filled
+        made.add(key, prepared)
+    return made
 
 
-def test_the_right_finger_comes_first_with_the_engines_own_score(index, references):
-    probes = {f"finger {seed}": touch(seed, 2) for seed in range(0, 500, 25)}
-    found = {key: index.search(probe) for key, probe in probes.items()}
-    assert sum(hits[0][0] == key for key, hits in found.items()) >= 19
+def test_the_right_finger_comes_first_with_the_engines_own_score(filled, references):
+    probes = {f"finger {seed}": touch(seed, 2) for seed in range(0, 450, 25)}
+    found = {key: filled.search(probe) for key, probe in probes.items()}
+    assert sum(hits[0][0] == key for key, hits in found.items()) >= 17
     for key, hits in found.items():
-        assert len(hits) == 20
+        assert len(hits) == 30
         assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
         assert hits[0][1] == ENGINE.compare_prepared(probes[key], references[hits[0][0]])
 
@@ -53,17 +58,18 @@ def test_a_small_index_compares_everybody(references):
     assert small.search(touch(3, 2), keep=15) == hits
 
 
-def test_what_is_removed_is_not_found_and_its_bytes_are_zero(index, references):
+def test_what_is_removed_is_not_found_and_its_bytes_are_zero(references):
+    index = index_of(references)
     assert index.search(touch(50, 2))[0][0] == "finger 50"
     at, row = index._where["finger 50"]
     page = index._pages[at]
     assert page.codes[:, row].any()
     index.remove("finger 50")
-    assert len(index) == 499
-    assert "finger 50" not in dict(index.search(touch(50, 2), keep=499))
+    assert len(index) == 449
+    assert "finger 50" not in dict(index.search(touch(50, 2), keep=449))
     assert not page.codes[:, row].any()
-    assert not page.place[row].any()
-    assert not page.direction[row].any()
+    assert not page.place[:, row].any()
+    assert not page.direction[:, row].any()
     assert page.prepared[row] is None
     assert page.keys[row] == ""
     index.add("again", references["finger 50"])
@@ -71,28 +77,29 @@ def test_what_is_removed_is_not_found_and_its_bytes_are_zero(index, references):
     assert index.search(touch(50, 2))[0][0] == "again"
 
 
-def test_a_search_among_some_finds_only_these(index):
+def test_a_search_among_some_finds_only_these(filled):
     among = {f"finger {seed}" for seed in range(100, 140)} | {"nobody"}
-    hits = index.search(touch(120, 2), among=among)
+    hits = filled.search(touch(120, 2), among=among)
     assert hits[0][0] == "finger 120"
     assert {key for key, _ in hits} <= among
-    assert index.search(touch(120, 2), among=set()) == []
+    assert filled.search(touch(120, 2), among=set()) == []
 
 
-def test_a_key_is_taken_once_and_removed_once(index):
+def test_a_key_is_taken_once_and_removed_once(filled):
     with pytest.raises(InputError, match="finger 7"):
-        index.add("finger 7", touch(7, 3))
-    index.remove("finger 7")
-    with pytest.raises(InputError, match="finger 7"):
-        index.remove("finger 7")
+        filled.add("finger 7", touch(7, 3))
+    with pytest.raises(InputError, match="nobody"):
+        filled.remove("nobody")
+    assert len(filled) == 450
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 5])
-def test_probes_and_references_with_few_minutiae_do_no_harm(index, count):
+def test_probes_and_references_with_few_minutiae_do_no_harm(filled, count):
     few = prepare(random_minutiae(1, count=count))
-    assert all(score == 0 for _, score in index.search(few)) or count >= 4
-    index.add("few", few)
-    assert index.search(touch(9, 2))[0][0] == "finger 9"
+    assert all(score == 0 for _, score in filled.search(few)) or count >= 4
+    filled.add("few", few)
+    assert filled.search(touch(9, 2))[0][0] == "finger 9"
+    filled.remove("few")
 
 
 def test_an_empty_index_finds_nobody():
@@ -100,10 +107,14 @@ def test_an_empty_index_finds_nobody():
     assert len(FingerIndex(ENGINE)) == 0
 
 
-def test_a_finger_takes_the_stated_bytes():
-    page = finger_index._new_page()
+def test_a_finger_takes_the_stated_bytes_for_its_minutiae_rounded_up(references):
+    index = FingerIndex(ENGINE)
+    finger = references["finger 3"]
+    index.add("one", finger)
+    (page,) = index._pages
     together = page.codes.nbytes + page.place.nbytes + page.direction.nbytes
-    assert together == finger_index.BYTES_PER_FINGER * page.codes.shape[1]
+    usable = min(int(finger.cylinders.usable.sum()), finger_index.SLOTS)
+    assert together == finger_index.BYTES_PER_SLOT * -(-usable // 8) * 8 * page.codes.shape[1]
 
 
 def test_codes_order_neighborhoods_like_the_whole_cylinders_do():
