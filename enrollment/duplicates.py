@@ -14,7 +14,7 @@ from models.biometrics import CandidateList, Modality, Template, TemplateFormat
 from models.errors import ConfigurationError
 
 WANTED_FPIR = 0.05  # one enrollment in twenty may ask for a second look
-_UNKNOWN_SCALE = {Modality.FACE: 0.50, Modality.FINGER: 0.20}  # similarities of engines whose rates nobody wrote down
+_UNKNOWN_SCALE = {Modality.FACE: 0.50, Modality.FINGER: 0.18}  # similarities of engines whose rates nobody wrote down
 
 
 @dataclass(frozen=True, slots=True)

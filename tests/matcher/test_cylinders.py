@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matcher.engines.cylinders import similarity
+from matcher.engines.cylinders import BASE, DIRECTIONS, Cylinders, similarity
 from matcher.engines.minutiae import prepare
 from matcher.engines.seen_area import seen_area
 from matcher.ports import Minutiae
@@ -58,6 +58,14 @@ def test_cells_outside_the_picture_are_not_held_against_a_minutia():
     kept = (whole.xy[:, 0] < 170).nonzero()[0]
     mated = alike(whole, half)[kept, np.arange(len(kept))]
     assert np.median(mated[mated > 0]) > 0.9
+
+
+@pytest.mark.parametrize("share", [0.35, 0.45])
+def test_cylinders_that_share_too_little_seen_ground_are_like_nothing(share):
+    ground = np.arange(len(BASE)) < share * len(BASE)
+    values = np.repeat(ground, DIRECTIONS)
+    seen = Cylinders(np.packbits(values)[None], np.packbits(ground)[None], np.array([True]))
+    assert similarity(seen, seen)[0, 0] == pytest.approx(1.0 if share > 0.4 else 0.0)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

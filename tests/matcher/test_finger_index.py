@@ -49,6 +49,12 @@ def test_the_right_finger_comes_first_with_the_engines_own_score(filled, referen
         assert hits[0][1] == ENGINE.compare_prepared(probes[key], references[hits[0][0]])
 
 
+def test_the_filters_alone_mostly_bring_the_right_finger_among_the_first_two(filled):
+    """By chance they would in one search of 225; some of the drawn touches show little of their finger."""
+    found = [(seed, filled.search(touch(seed, 2), keep=2)) for seed in range(0, 450, 25)]
+    assert sum(f"finger {seed}" in dict(hits) for seed, hits in found) >= 14
+
+
 def test_a_small_index_compares_everybody(references):
     small = FingerIndex(ENGINE)
     for key in list(references)[:15]:

@@ -10,7 +10,7 @@ import pytest
 from matcher.engines.consensus import find_consensus
 from matcher.engines.cylinders import similarity
 from matcher.engines.minutiae import MinutiaeEngine, prepare
-from matcher.engines.skin import settle
+from matcher.engines.skin import _bend, settle
 from matcher.ports import Minutiae
 from tests.matcher.minutiae_sets import random_minutiae, seen_again
 
@@ -57,6 +57,12 @@ def test_no_more_strain_is_believed_than_skin_bears():
         spread = np.abs(rigid.laid[:, None] - rigid.laid[None])
         moved = np.abs(offset[:, None] - offset[None])
         assert (moved <= 0.25 * math.sqrt(2) * spread + 1e-2).all()
+
+
+def test_where_partners_ask_for_more_strain_than_that_the_most_is_given():
+    place = (np.arange(-5, 6)[:, None] * 20 + 1j * np.arange(-5, 6)[None, :] * 20).ravel().astype(np.complex64)
+    moved = _bend(place, np.arange(len(place)), 0.6 * place, np.ones(len(place), np.float32))
+    assert np.abs(moved - 0.25 / math.sqrt(2) * place).max() < 0.5
 
 
 def test_pairs_stay_one_to_one_and_scores_symmetric_for_bent_fingers():
