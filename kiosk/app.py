@@ -37,6 +37,7 @@ from kiosk.screen import Screen
 from kiosk.station import Station
 from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
 from kiosk.thresholds import SiteThresholds
+from matcher.empty_room import EmptyRoom
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
 from models.errors import AccessDenied, ConfigurationError, InputError, WireError
@@ -271,15 +272,17 @@ def face_step(
     config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader, thresholds: SiteThresholds
 ) -> FaceStep:
     """The face's part of the line, with this configuration's times."""
+    room = EmptyRoom()
     return FaceStep(
         engine=engine,
         gallery=gallery,
         frames=camera,
         face=config.face,
         timing=config.visit,
-        make_check=make_checks(config),
+        make_check=make_checks(config, room),
         simulated=lambda: camera.info().simulated,
         thresholds=thresholds,
+        room=room,
     )
 
 

@@ -27,6 +27,7 @@ from matcher.decision import (
     decide,
     decide_verification,
 )
+from matcher.empty_room import EmptyRoom
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from matcher.presentation import PresentationCheck
@@ -39,6 +40,7 @@ from web.panel.facade import PanelHint, PanelStep
 _FRAME_WAIT_S = 0.25
 _SAME_HEAD_FMR = 1e-3  # how strictly a template is held against the head that passed the presentation check
 _LEAST_WEIGHT = 0.05
+_FAR = 0.6  # of the width of a near face: somebody further back, round whom the room can be learned
 SAME_HEAD = "same_head"  # the witness's name in the evidence
 
 
@@ -89,6 +91,7 @@ class FaceStep:
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
     approach: Approach = field(default_factory=Approach)
+    room: EmptyRoom = field(default_factory=EmptyRoom)
     thresholds: SiteThresholds = field(default_factory=SiteThresholds)
 
     def knows(self, person: SitePerson) -> bool:
@@ -174,9 +177,14 @@ class FaceStep:
         return seen
 
     def note(self, seen: Look) -> None:
-        """Remember how near the face was; the station says so, too, of what it saw before the visit."""
+        """Remember how near the face was, and the room if nobody is near; the station tells what it saw, too."""
         share = None if seen.face is None else seen.face.box[2] / seen.frame.pixels.shape[1]
-        self.approach.note(share, seen.frame.monotonic_ns / 1e9)
+        at_s = seen.frame.monotonic_ns / 1e9
+        self.approach.note(share, at_s)
+        if seen.hint == RetryReason.NO_FACE.value:
+            self.room.feed(seen.frame.pixels, at_s)
+        elif seen.face is not None and share is not None and share < _FAR * self.face.near_width_share:
+            self.room.feed(seen.frame.pixels, at_s, beside=seen.face.box)
 
     def _challenged(self, visit: Visit, head: Head, check: PresentationCheck) -> bool:
         """Ask for the challenge and watch one and the same head until the witnesses know, or time is up.

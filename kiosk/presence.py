@@ -12,9 +12,12 @@ from random import Random
 import structlog
 
 from kiosk.config import KioskConfig, PresentationConfig
+from matcher.empty_room import EmptyRoom
 from matcher.liveness_network import LivenessNetwork, NetworkManifest, hash_of, manifest_of, open_network
 from matcher.passive_network import NAME, PassiveNetwork
 from matcher.presentation import NotAvailable, PresentationCheck, PresentationChecks, PresentationWitness
+from matcher.room_behind import NAME as ROOM_BEHIND
+from matcher.room_behind import RoomBehind
 from models.errors import WeightsError
 
 log = structlog.get_logger("kiosk.presence")
@@ -28,13 +31,17 @@ def site_network(config: PresentationConfig) -> LivenessNetwork | None:
     return open_network(file, _manifest(config, file))
 
 
-def make_checks(config: KioskConfig, *, rng: Random | None = None) -> Callable[[int, bool], PresentationCheck]:
+def make_checks(
+    config: KioskConfig, room: EmptyRoom, *, rng: Random | None = None
+) -> Callable[[int, bool], PresentationCheck]:
     """What draws a check for each try: tries that went wrong before, and whether the person moves little.
 
-    ``rng`` is for measurements that must repeat; a kiosk leaves it out.
+    ``room`` is what this kiosk knows of its empty room; until it knows it, no check passes. ``rng`` is for
+    measurements that must repeat; a kiosk leaves it out.
     """
-    required = frozenset({NAME}) if config.presentation.network else frozenset[str]()
-    checks = PresentationChecks(rng=rng, mirrored=config.camera.mirrored, more=(_witness(config),), required=required)
+    required = frozenset({ROOM_BEHIND}) | ({NAME} if config.presentation.network else set())
+    more = (_witness(config), lambda: RoomBehind(room))
+    checks = PresentationChecks(rng=rng, mirrored=config.camera.mirrored, more=more, required=required)
     return lambda strikes, gentle: checks.draw(strikes=strikes, gentle=gentle)
 
 

@@ -87,6 +87,11 @@ class Station(threading.Thread):
             self.died = error
             raise
 
+    @property
+    def room_known(self) -> bool:
+        """Whether the kiosk has seen its empty room, without which no face passes the presentation check."""
+        return self._checkin.face is None or self._checkin.face.room.available
+
     def stop(self, timeout_s: float = 10.0) -> None:
         """End the thread; a visit under way leaves no event."""
         self._stopping.set()

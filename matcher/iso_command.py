@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -33,6 +34,7 @@ def write_command(pictures: tuple[Path, ...], file: Path, dpi: int, finger: str)
     from matcher.iso_record import record_of, write_record
     from matcher.pictures import read_gray
 
+    _refuse_foreign(file)
     engine, position = MinutiaeEngine(), FingerPosition[finger.upper()]
     found = [engine.minutiae(engine.extract(read_gray(picture), dpi=dpi)) for picture in pictures]
     for picture, minutiae in zip(pictures, found, strict=True):
@@ -40,10 +42,25 @@ def write_command(pictures: tuple[Path, ...], file: Path, dpi: int, finger: str)
             raise InputError(f"{picture.name} shows no finger.")
     content = write_record(record_of([(position, minutiae) for minutiae in found]))
     try:
-        file.write_bytes(content)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            os.fchmod(stream.fileno(), 0o600)  # also a file that was there, open to others
+            stream.write(content)
     except OSError as error:
         raise InputError(f"{file} cannot be written: {error.strerror}.") from error
     click.echo(f"{file}: {len(content)} bytes, {', '.join(str(len(minutiae.xy)) for minutiae in found)} minutiae")
+
+
+def _refuse_foreign(file: Path) -> None:
+    """Keep the last picture of somebody who forgot to name FILE. Raises InputError."""
+    if not file.exists():
+        return
+    try:
+        with file.open("rb") as stream:
+            begins = stream.read(4)
+    except OSError as error:
+        raise InputError(f"{file} cannot be written: {error.strerror}.") from error
+    if begins != b"FMR\0":
+        raise InputError(f"{file} is no finger minutiae record and is not written over; name the new FILE last.")
 
 
 @template.command("read")

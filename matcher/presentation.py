@@ -4,8 +4,10 @@ Owns the port of a witness and how several verdicts become one. Refuses to see a
 undecided, not available or broken never passes.
 
 Fusion: ``challenge``, ``solid_head`` and ``frame_freshness`` must pass, and ``passive_network`` where a site has
-configured one. ``surround`` and ``screen_pattern`` see too little in too many rooms to be demanded: they may only
-object. Any one that fails makes the visit an attack; a broken or missing required one lets nobody through.
+configured one. A kiosk demands ``room_behind``, too, and thereby that it has seen its empty room: where it has not, or
+where the camera was moved, a face alone lets nobody through, and the finger or staff decides. ``surround`` and
+``screen_pattern`` see too little in too many rooms to be demanded: they may only object. Any one that fails makes the
+visit an attack; a broken or missing required one lets nobody through.
 """
 
 from __future__ import annotations

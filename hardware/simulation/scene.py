@@ -197,5 +197,14 @@ class Scene:
             presence.act.paint(frame, now)
         return self._room.look(frame, view, sequence=sequence)
 
+    def light_now(self) -> View:
+        """How the room is lit and seen at this moment."""
+        with self._lock:
+            return self._view or (self._present[0].view if self._present else View())
+
+    def vacant(self, view: View, *, sequence: int) -> UInt8Array:
+        """What the camera saw when nobody was there: (480, 640, 3) uint8 RGB."""
+        return self._room.look(self._room.wall(), view, sequence=sequence)
+
     def _forget_gone(self, now: float) -> None:
         self._present = [presence for presence in self._present if not presence.act.gone(now)]

@@ -165,6 +165,9 @@ class Stage:
         self._wait(
             lambda: kiosk.ready.is_set() and kiosk.screen.state().step == PanelStep.IDLE, _PAIRING_LIMIT_S, "get ready"
         )
+        if device is None:  # who sits before a webcam has to lean aside once, for two seconds
+            known = lambda: kiosk.station is not None and kiosk.station.room_known  # noqa: E731
+            self._wait(known, _PAIRING_LIMIT_S, "see its empty room")
         return kiosk
 
     def _announce(self, device: int | None) -> None:

@@ -8,7 +8,7 @@ Refuses to judge: it records what the kiosk found.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -17,16 +17,19 @@ from zlib import crc32
 import numpy as np
 
 from hardware.ports import Frame
+from hardware.simulation.room import View
 from hardware.simulation.scene import Scene
 from kiosk.clock import Clock
 from kiosk.config import KioskConfig
 from kiosk.face_step import SAME_HEAD, FaceStep
+from kiosk.looking import look
 from kiosk.presence import make_checks
 from kiosk.roster import Roster, SitePerson
 from kiosk.screen import Screen
 from kiosk.trials.people import People, Person
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
+from matcher.empty_room import EmptyRoom
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from matcher.presentation import PresentationCheck
@@ -37,6 +40,8 @@ from web.panel.facade import PanelStep
 
 FPS = 15.0
 _LONGEST_S = 120.0
+_IDLE_S, _IDLE_FPS = 2.6, 5.0  # of the empty room, before anybody comes
+_LAMPS_CHANGE = 0.125  # share of visits between which and the idle time before them the light changed
 _SAID_AGAIN_S = 4.0  # a prompt that nothing came of is said once more
 _BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,6 +92,23 @@ class Stage:
         self._sequence += 1
         pixels = self.scene.render(sequence=self._sequence)
         return Frame(pixels, _BEGAN + timedelta(seconds=self.now_s), int(self.now_s * 1e9), self._sequence)
+
+    def idle(self, rng: np.random.Generator) -> list[Frame]:
+        """The empty room as the kiosk saw it before the visit; now and then in another light."""
+        view, number = _light_before(self.scene.light_now(), rng), int(_IDLE_S * _IDLE_FPS)
+        frames = []
+        for left in range(number, 0, -1):
+            at_s, sequence = self.now_s - left / _IDLE_FPS, 10_000 - left
+            pixels = self.scene.vacant(view, sequence=sequence)
+            frames.append(Frame(pixels, _BEGAN + timedelta(seconds=at_s), int(at_s * 1e9), -left))
+        return frames
+
+
+def _light_before(now: View, rng: np.random.Generator) -> View:
+    if rng.uniform() >= _LAMPS_CHANGE:
+        return now
+    brighter, side = float(np.exp(rng.uniform(-0.45, 0.45))), float(rng.uniform(-0.25, 0.25))
+    return replace(now, light=now.light * brighter, side=float(np.clip(now.side + side, -0.4, 0.4)))
 
 
 class _HearingScreen(Screen):
@@ -173,6 +195,7 @@ class VisitMaker:
     config: KioskConfig = field(default_factory=KioskConfig)
     most_tries: int = 3
     _rng: Random = field(default_factory=Random)
+    _room: EmptyRoom = field(default_factory=EmptyRoom)
     _draw: Callable[[int, bool], PresentationCheck] | None = None
 
     def visit(self, kind: str, number: int) -> VisitRecord:
@@ -185,6 +208,8 @@ class VisitMaker:
         stage.scene.show(person.visitor, kind, by=other.visitor)
         screen = _HearingScreen(stage)
         step = self._step(stage, screen, person)
+        for frame in stage.idle(np.random.default_rng([*drawn, 1])):
+            step.note(look(self.engine, frame))
         visit = Visit(_roster(person), None, 3, screen, Clock(monotonic_ns=lambda: int(stage.now_s * 1e9)))
         found = step.run(visit, tries=self.most_tries)
         return VisitRecord(
@@ -199,7 +224,8 @@ class VisitMaker:
         )
 
     def _step(self, stage: Stage, screen: _HearingScreen, person: Person) -> _WatchedStep:
-        draw = self._draw = self._draw or make_checks(self.config, rng=self._rng)
+        draw = self._draw = self._draw or make_checks(self.config, self._room, rng=self._rng)
+        self._room.forget()  # every visit is another kiosk's
 
         def make(strikes: int, gentle: bool) -> PresentationCheck:
             check = draw(strikes, gentle)
@@ -210,7 +236,14 @@ class VisitMaker:
         gallery = Gallery(face_engine=self.engine)
         gallery.replace(_roster(person).references())
         step = _WatchedStep(
-            self.engine, gallery, stage, self.config.face, self.config.visit, make, simulated=lambda: True
+            self.engine,
+            gallery,
+            stage,
+            self.config.face,
+            self.config.visit,
+            make,
+            simulated=lambda: True,
+            room=self._room,
         )
         step.tries = []
         step.watch_on_s = self.config.visit.challenge_timeout_s if self.alone else 0.0

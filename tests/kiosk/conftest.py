@@ -80,6 +80,7 @@ def start_kiosk(
         one.thread.start()
         assert kiosk.ready.wait(20)
         one.wait_gallery(people)
+        one.wait_room()
         return one
 
     yield start

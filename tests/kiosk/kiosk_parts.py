@@ -98,6 +98,10 @@ class RunningKiosk:
     def wait_gallery(self, people: int = 1) -> None:
         wait_until(lambda: len(self.roster.current.people) >= people)
 
+    def wait_room(self) -> None:
+        """Until nobody was seen for long enough to know the room."""
+        wait_until(lambda: self.kiosk.station is not None and self.kiosk.station.room_known)
+
     def delivered(self) -> None:
         wait_until(lambda: self.kiosk.journal is not None and self.kiosk.journal.counts().pending == 0)
 

@@ -343,6 +343,20 @@ def test_the_command_writes_a_record_and_reads_it(tmp_path):
     assert engine.compare(first, second) > 0.3
 
 
+def test_the_command_writes_over_no_picture_and_its_record_is_private(tmp_path):
+    pictures = [tmp_path / f"101_{number}.png" for number in (1, 2)]
+    for number, picture in enumerate(pictures, start=1):
+        cv2.imwrite(str(picture), SimulatedFinger(4).impression(number))
+    before = pictures[1].read_bytes()
+    refused = CliRunner().invoke(command, ["write", *map(str, pictures)])
+    assert isinstance(refused.exception, InputError) and "not written over" in str(refused.exception)
+    assert pictures[1].read_bytes() == before
+    record = tmp_path / "out.fmr"
+    for _ in range(2):
+        assert CliRunner().invoke(command, ["write", str(pictures[0]), str(record)]).exit_code == 0
+        assert record.stat().st_mode & 0o077 == 0
+
+
 def test_the_command_refuses_what_is_no_record_and_no_finger(tmp_path):
     other = tmp_path / "other.fmr"
     other.write_bytes(b"FMR\0 30\0" + bytes(40))

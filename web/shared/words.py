@@ -115,6 +115,7 @@ PRESENTATION_WITNESSES = {
     "solid_head": _("Moved as a head, not as a sheet"),
     "passive_network": _("Looks like a living face"),
     "surround": _("Nothing flat around the face moves with it"),
+    "room_behind": _("The room is seen around the head"),
     "screen_pattern": _("No pattern of a screen or a print"),
     "approach": _("Came up to the kiosk"),
     "head_turn": _("Turn of the head"),
