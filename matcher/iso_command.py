@@ -52,7 +52,7 @@ def write_command(pictures: tuple[Path, ...], file: Path, dpi: int, finger: str)
 
 def _refuse_foreign(file: Path) -> None:
     """Keep the last picture of somebody who forgot to name FILE. Raises InputError."""
-    if not file.exists():
+    if not file.is_file():
         return
     try:
         with file.open("rb") as stream:

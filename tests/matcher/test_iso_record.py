@@ -346,7 +346,7 @@ def test_the_command_writes_a_record_and_reads_it(tmp_path):
 def test_the_command_writes_over_no_picture_and_its_record_is_private(tmp_path):
     pictures = [tmp_path / f"101_{number}.png" for number in (1, 2)]
     for number, picture in enumerate(pictures, start=1):
-        cv2.imwrite(str(picture), SimulatedFinger(4).impression(number))
+        Image.fromarray(SimulatedFinger(4).impression(number)).save(picture)
     before = pictures[1].read_bytes()
     refused = CliRunner().invoke(command, ["write", *map(str, pictures)])
     assert isinstance(refused.exception, InputError) and "not written over" in str(refused.exception)
