@@ -46,9 +46,9 @@ class People:
     @classmethod
     def of(cls, engine: FaceEngine, folder: Path | None) -> People:
         """The people of a folder, or of the demonstration. Raises InputError if there are fewer than two."""
-        pictures = tuple(weights.path(names[0]) for names in PORTRAITS.values()) if folder is None else _first(folder)
-        if len(pictures) < 2:
-            raise InputError(f"{folder} shows fewer than two people.", code="folder_empty")
+        pictures = (
+            tuple(weights.path(names[0]) for names in PORTRAITS.values()) if folder is None else pictures_of(folder)
+        )
         return cls(engine, pictures)
 
     def pair(self, rng: np.random.Generator) -> tuple[Person, Person]:
@@ -90,10 +90,13 @@ def _from_the_front(face: DetectedFace) -> bool:
     return straight and eye_distance(face.landmarks) >= _SMALLEST_EYE_PX
 
 
-def _first(folder: Path) -> tuple[Path, ...]:
-    """One picture of each person in a folder, in a fixed order. Raises InputError if it is no folder."""
+def pictures_of(folder: Path) -> tuple[Path, ...]:
+    """One picture of each person in a folder, in a fixed order. Raises InputError if there are fewer than two."""
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder.", code="folder_missing")
     people = [sorted(item.iterdir()) if item.is_dir() else [item] for item in sorted(folder.iterdir())]
     of_each = ([path for path in paths if path.suffix.lower() in _PICTURES] for paths in people)
-    return tuple(paths[0] for paths in of_each if paths)
+    pictures = tuple(paths[0] for paths in of_each if paths)
+    if len(pictures) < 2:
+        raise InputError(f"{folder} holds pictures of fewer than two people.", code="folder_empty")
+    return pictures

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from kiosk.config import KioskConfig, PresentationConfig
-from kiosk.trials.people import People
+from kiosk.presence import site_network
+from kiosk.trials.people import People, pictures_of
 from kiosk.trials.sabotage import saboteur
 from kiosk.trials.visits import TryRecord, VisitMaker, VisitRecord
 from matcher.engines import load_engine
@@ -58,8 +59,10 @@ def run_trials(
 ) -> list[VisitRecord]:
     """All visits of a plan, those already in ``partial`` taken from there; ``told`` hears how many are done.
 
-    Raises InputError if ``partial`` belongs to another plan.
+    Raises InputError if ``partial`` belongs to another plan, or if the faces, the network or the witness to break are
+    none.
     """
+    _check(plan)
     done = _finished(plan, partial)
     wanted = set(plan.jobs())
     records = {job: record for job, record in done.items() if job in wanted}
@@ -80,6 +83,17 @@ def run_trials(
         if kept is not None:
             kept.close()
     return [records[job] for job in plan.jobs()]
+
+
+def _check(plan: TrialPlan) -> None:
+    """Refuse here what would otherwise end each process, or be counted as a kiosk whose network is missing."""
+    if plan.faces:
+        pictures_of(Path(plan.faces))
+    site_network(_config(plan).presentation)
+
+
+def _config(plan: TrialPlan) -> KioskConfig:
+    return KioskConfig(presentation=PresentationConfig(network=plan.network or ""))
 
 
 def _visits(plan: TrialPlan, jobs: Sequence[Job], processes: int) -> Iterator[VisitRecord]:
@@ -117,8 +131,7 @@ def _one(job: Job) -> VisitRecord:
 def _made(plan: TrialPlan) -> VisitMaker:
     engine = load_engine("sface", detection_side=plan.detection_side)
     people = People.of(engine, Path(plan.faces) if plan.faces else None)
-    config = KioskConfig(presentation=PresentationConfig(network=plan.network or ""))
-    return VisitMaker(engine, people, plan.seed, plan.alone, saboteur(plan.breaks), config, plan.tries)
+    return VisitMaker(engine, people, plan.seed, plan.alone, saboteur(plan.breaks), _config(plan), plan.tries)
 
 
 def _finished(plan: TrialPlan, partial: Path | None) -> dict[Job, VisitRecord]:

@@ -8,6 +8,7 @@ from matcher.ports import DetectedFace
 from matcher.presentation import PresentationCheck, PresentationWitness
 from models.attendance import PresentationEvidence
 from models.biometrics import UInt8Array
+from models.errors import InputError
 
 
 class BrokenOnPurposeError(RuntimeError):
@@ -31,10 +32,16 @@ class _Broken:
 
 
 def saboteur(name: str | None) -> Callable[[PresentationCheck], None]:
-    """Something that breaks the witness called ``name`` in every check it is handed; None breaks nothing."""
+    """Something that breaks the witness called ``name`` in every check it is handed; None breaks nothing.
+
+    It raises InputError for a check without such a witness: a run that broke nothing would prove nothing.
+    """
 
     def sabotage(check: PresentationCheck) -> None:
         if name is not None:
+            known = sorted(item.name for item in check.witnesses)
+            if name not in known:
+                raise InputError(f"There is no witness {name!r}; known: {', '.join(known)}.", code="witness_unknown")
             check.witnesses = [_Broken(item) if item.name == name else item for item in check.witnesses]
 
     return sabotage

@@ -177,5 +177,20 @@ def test_an_unknown_kind_or_a_folder_without_people_is_one_sentence(tmp_path: Pa
     result = CliRunner().invoke(kiosk, ["trials", "--kinds", "jump"])
     assert isinstance(result.exception, InputError)
     assert "There is no kind 'jump'; known: attack, genuine," in str(result.exception)
-    with pytest.raises(InputError, match="shows fewer than two people"):
+    with pytest.raises(InputError, match="pictures of fewer than two people"):
         People.of(engines["sface"], tmp_path)
+
+
+def test_a_plan_that_no_visit_could_begin_with_is_refused_before_processes_are_started(tmp_path: Path) -> None:
+    text = tmp_path / "network.onnx"
+    text.write_text("no network")
+    plan = TrialPlan(kinds=("genuine_usual",), each=1)
+    with pytest.raises(InputError, match="pictures of fewer than two people"):
+        run_trials(replace(plan, faces=str(tmp_path)), partial=None, processes=2)
+    with pytest.raises(WeightsError, match="network"):
+        run_trials(replace(plan, network=str(text)), partial=None, processes=2)
+
+
+def test_a_witness_that_does_not_exist_is_not_broken_in_silence(people: People) -> None:
+    with pytest.raises(InputError, match="no witness 'jump'; known: "):
+        maker(people, sabotage=saboteur("jump")).visit("genuine_usual", 0)
