@@ -48,7 +48,7 @@ def site_command(  # noqa: PLR0913 - one parameter an option
     context: click.Context, *, site_id: str, database: str, keys: Path | None, face_engine: str, finger_engine: str,
     json_file: Path | None, html_file: Path | None, language: str, seed: int,
 ) -> None:  # fmt: skip
-    """Measure a site on its own references and visits: error rates, look-alikes, and what can not be claimed."""
+    """Measure a site on its own references and visits: error rates, look-alikes, and what cannot be claimed."""
     from matcher.evaluation.site import measure_site
 
     store = open_store(database, branch="center", create=False)

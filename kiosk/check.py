@@ -20,7 +20,7 @@ from kiosk.pairing import open_site_key
 from kiosk.presence import site_network
 from matcher.engines import load_engine
 from models.attendance import TimeQuality, parse_time
-from models.errors import MusterError, StoreError
+from models.errors import MusterError, StoreError, WeightsError
 from models.store.engine import check_store, open_store
 
 _CLOCK_MAY_DIFFER_S = 120.0  # the center refuses requests that are signed five minutes off
@@ -130,7 +130,12 @@ def _engine(what: str, name: str) -> Checked:
 
 
 def _network(config: KioskConfig) -> Checked:
-    network = site_network(config.presentation)
+    try:
+        network = site_network(config.presentation)
+    except WeightsError as error:
+        return Checked(
+            "network", False, str(error), "See [presentation] in the configuration; until then nobody passes by face."
+        )
     if network is None:
         return Checked("network", True, "none is configured; the presentation check does without one.")
     return Checked("network", True, f"{network.manifest.name} is ready, and every visit must pass it.")

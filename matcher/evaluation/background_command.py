@@ -14,7 +14,7 @@ _FILE = click.Path(path_type=Path)
 
 @click.command("background")
 @click.argument("folder", type=_FILE)
-@click.option("--engine", default="sface", show_default=True, help="sface, dlib, onnx:FILE, or a site's own.")
+@click.option("--engine", default="sface", show_default=True, help="sface, dlib, onnx:FILE.toml, or a site's own.")
 @click.option("--without", type=_FILE, help="A text file with the names of people to leave out, one a line.")
 @click.option("--out", required=True, type=_FILE, help="Write mean and covariance here (.json).")
 def background_command(folder: Path, engine: str, without: Path | None, out: Path) -> None:
