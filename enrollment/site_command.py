@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from enrollment.commands import DEFAULT_DATABASE, keys_folder
 from enrollment.repository import open_everyone
 from enrollment.vault import SiteKey, Vault
+from matcher.evaluation.destination import require_writable
 from models.attendance import AttendanceEvent, utc_now
 from models.biometrics import Modality, Reference
 from models.errors import InputError
@@ -51,6 +52,7 @@ def site_command(  # noqa: PLR0913 - one parameter an option
     """Measure a site on its own references and visits: error rates, look-alikes, and what cannot be claimed."""
     from matcher.evaluation.site import measure_site
 
+    require_writable(json_file, page=html_file)
     store = open_store(database, branch="center", create=False)
     vault = Vault(SiteKey.load(keys_folder(database, keys) / "sites" / f"{site_id}.key"))
     now = utc_now()

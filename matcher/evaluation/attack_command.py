@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from matcher.evaluation.destination import require_writable
 from models.errors import InputError
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,6 +30,7 @@ def attack_command(folder: Path, network: Path | None, engine: str, json_file: P
     from matcher.evaluation.attack import evaluate_attack, find_sequences
     from matcher.liveness_network import imported, open_network
 
+    require_writable(json_file)
     find_sequences(folder)  # a mistyped folder is told before anything is loaded
     file = network or imported()
     loaded = open_network(file) if file is not None else None

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from matcher.evaluation.destination import require_writable
 from matcher.evaluation.html_option import PageOptions, report_options, resuming, thresholds, write_page
 from matcher.evaluation.measured import Measurement
 from matcher.evaluation.terminal import counted, finish
@@ -31,6 +32,7 @@ def face_command(
     from matcher.evaluation.face_samples import loaded
 
     options = PageOptions(**page)
+    require_writable(json_file, page=options.html_file)
     with resuming(options) as resume:
         with counted("photographs") as progress:
             found = measure_face(
@@ -68,6 +70,7 @@ def finger_command(
     from matcher.evaluation.finger import engine_named, measure_finger
 
     options = PageOptions(**page)
+    require_writable(json_file, page=options.html_file)
     with resuming(options) as resume:
         with counted("steps") as progress:
             found = measure_finger(folder, engine=engine, dpi=dpi, cropped=cropped, beside=beside, progress=progress,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from matcher.evaluation.destination import require_writable
 from models.biometrics import Modality
 from models.errors import InputError
 
@@ -35,6 +36,7 @@ def scale_command(
     from matcher.evaluation.scale import evaluate_scale
     from matcher.evaluation.scale_curve import curve_svg
 
+    require_writable(json_file, svg_file)
     bar = Progress(
         TextColumn(f"synthetic {modality}s"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
         console=Console(stderr=True),
