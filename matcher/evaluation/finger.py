@@ -162,7 +162,10 @@ def _report(loaded: FingerEngine, scores: FingerScores) -> dict[str, Any]:
 
 
 def _held_out(compared: ComparisonSet) -> dict[str, Any]:
-    """The rates of every third finger; null for them where there are no such fingers."""
+    """The rates of every third finger; null for them where there are no such fingers.
+
+    They are held out only of a collection that something was chosen on: of any other they are every third finger.
+    """
     held = np.arange(len(compared.people)) % 3 == 2
     touched = held[compared.first] | held[compared.second]
     genuine, impostor = compared.scores[touched & compared.mated], compared.scores[touched & ~compared.mated]

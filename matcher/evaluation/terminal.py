@@ -15,6 +15,8 @@ from rich.table import Table
 
 from models.errors import InputError
 
+_SHOWN_AS = {"held_out": "every third finger:"}  # of JSON's names, what an office would not understand
+
 
 @contextmanager
 def counted(what: str) -> Iterator[Callable[[int, int], None]]:
@@ -53,7 +55,7 @@ def without_nan(value: Any) -> Any:
 def _leaves(report: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, value in report.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name} ")
+            yield from _leaves(value, f"{prefix}{_SHOWN_AS.get(name, name)} ")
         elif prefix or name not in ("modality", "engine"):
             yield f"{prefix}{name}", _shown(f"{prefix}{name}", value)
 

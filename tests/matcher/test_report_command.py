@@ -76,3 +76,12 @@ def test_the_page_names_the_weights_by_their_hashes() -> None:
 def lay_in(folder: Path) -> Path:
     folder.mkdir()
     return lay(folder, 5, 3)
+
+
+def test_the_terminal_says_every_third_finger_where_json_says_held_out(tmp_path: Path, labelled: str) -> None:
+    folder, rates = lay_in(tmp_path / "fingers"), tmp_path / "rates.json"
+    asked = ["finger", str(folder), "--engine", labelled, "--json", str(rates)]
+    result = CliRunner().invoke(evaluate, asked, catch_exceptions=False)
+    assert "every third finger: genuine" in result.stdout
+    assert "held_out" not in result.stdout
+    assert "held_out" in rates.read_text("utf-8")
