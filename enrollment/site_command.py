@@ -54,10 +54,11 @@ def site_command(  # noqa: PLR0913 - one parameter an option
 
     require_writable(json_file, page=html_file)
     store = open_store(database, branch="center", create=False)
+    with reading(store) as rows:
+        policy = _policy(rows, site_id)  # first: a mistyped code is no missing key
     vault = Vault(SiteKey.load(keys_folder(database, keys) / "sites" / f"{site_id}.key"))
     now = utc_now()
     with reading(store) as rows:
-        policy = _policy(rows, site_id)
         people = _people(rows, site_id, now)
         references = [
             item for item in open_everyone(rows, lambda _: vault, site_id=site_id) if item.person_id in people
@@ -77,12 +78,13 @@ def site_command(  # noqa: PLR0913 - one parameter an option
         _write(json_file, text + "\n")
     if html_file is not None:
         _report(html_file, measured, site_id=site_id, seed=seed, now=now, language=language, database=database)
+        click.echo(f"{html_file} shows it as a page.", err=True)
 
 
 def _policy(rows: Session, site_id: str) -> SitePolicy:
     row = rows.get(SiteRow, site_id)
     if row is None:
-        raise InputError(f"There is no site with the code {site_id}.", code="site_unknown")
+        raise InputError(f"There is no site {site_id} at this center.", code="site_unknown")
     return SitePolicy.from_json(json.loads(row.policy_json))
 
 

@@ -92,6 +92,7 @@ def test_a_site_is_measured_and_says_what_cannot_be_claimed(site):
     assert found["face"]["fnir"] == 0.0
     assert found["visits"]["visits"] == 0
     assert "<html" in (site / "page.html").read_text("utf-8")
+    assert f"{site / 'page.html'} shows it as a page." in result.stderr
 
 
 def test_nobody_is_named_and_no_template_leaves(site):
@@ -106,10 +107,10 @@ def test_without_the_sites_key_nothing_opens(site):
 
 
 def test_a_site_that_is_not_there_is_one_sentence(site):
-    SiteKey.load_or_create(site / "keys" / "sites" / "s-9.key")
     error = run(site, code="s-9").exception
     assert isinstance(error, InputError)
     assert error.code == "site_unknown"
+    assert str(error) == "There is no site s-9 at this center."
 
 
 @pytest.mark.parametrize("words", [["--database", "{}"], ["--database={}"]])
