@@ -58,9 +58,10 @@ def _content(source: Path | str | bytes) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         name, content = "The picture", source
     else:
-        name = f"The picture {Path(source).name}"
+        file = Path(source)
+        name = f"The picture {Path(file.parent.name) / file.name}"  # many people's folders hold a 1.png
         try:
-            with Path(source).open("rb") as stream:
+            with file.open("rb") as stream:
                 content = stream.read(MAX_BYTES + 1)
         except FileNotFoundError as error:
             raise ImageError(f"{name} does not exist.", code="image_missing") from error

@@ -154,3 +154,10 @@ def test_any_byte_of_a_header_may_be_wrong(mode: str) -> None:
                     assert read(damaged).dtype == np.uint8
                 except ImageError as error:
                     assert str(error).startswith("The picture ")
+
+
+def test_what_is_wrong_with_a_file_names_its_folder_too(tmp_path: Path) -> None:
+    (tmp_path / "person").mkdir()
+    (tmp_path / "person" / "1.png").write_bytes(b"words")
+    with pytest.raises(ImageError, match=r"The picture person.1\.png is not a picture"):
+        read_rgb(tmp_path / "person" / "1.png")
