@@ -113,6 +113,13 @@ def test_a_site_that_is_not_there_is_one_sentence(site):
     assert str(error) == "There is no site s-9 at this center."
 
 
+@pytest.mark.parametrize("option", ["--html", "--json"])
+def test_a_site_is_not_opened_for_a_file_that_cannot_be_written(site, option):
+    error = run(site, option, str(site / "gone" / "file"), code="s-9").exception
+    assert isinstance(error, InputError)
+    assert str(error) == f"{site / 'gone' / 'file'} cannot be written: there is no folder {site / 'gone'}."
+
+
 @pytest.mark.parametrize("words", [["--database", "{}"], ["--database={}"]])
 def test_the_page_never_shows_the_password_of_the_database(words):
     database = "postgresql+psycopg://muster:hidden-word@db/center"

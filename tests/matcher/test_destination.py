@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from enrollment.site_command import site_command
 from matcher.commands import evaluate
 from matcher.evaluation.destination import require_writable
 from models.errors import InputError
@@ -34,15 +33,6 @@ def test_a_missing_folder_of_a_file_is_told_before_the_measured_folder_is_looked
     error = CliRunner().invoke(evaluate, [*asked, str(file)]).exception
     assert isinstance(error, InputError)
     assert str(error) == f"{file} cannot be written: there is no folder {tmp_path / 'gone'}."
-
-
-@pytest.mark.parametrize("option", ["--html", "--json"])
-def test_a_site_is_not_opened_for_a_file_that_cannot_be_written(option: str, tmp_path: Path) -> None:
-    file = tmp_path / "gone" / "file"
-    asked = ["--site", "s-1", "--database", f"sqlite:///{tmp_path / 'none.db'}", option, str(file)]
-    error = CliRunner().invoke(site_command, asked).exception
-    assert isinstance(error, InputError)
-    assert str(error).startswith(f"{file} cannot be written: ")
 
 
 def test_a_file_below_a_file_or_in_place_of_a_folder_is_told(tmp_path: Path) -> None:
