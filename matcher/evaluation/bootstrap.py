@@ -72,10 +72,16 @@ def curve(compared: ComparisonSet, thresholds: Sequence[float] | Float64Array, *
 
 
 def equal_error(measured: Curve) -> tuple[float, float]:
-    """The 95 % limits of the equal error rate, from the rounds: where the greater of both rates is least."""
+    """The 95 % limits of the equal error rate, from the rounds: where the greater of both rates is least.
+
+    Rounds of comparisons without an error hold none either. Where so little was observed, the upper limit is at least
+    that of both rates at this threshold: the rule of three, where nothing was.
+    """
     drawn = np.maximum(measured.drawn_fmr, measured.drawn_fnmr).min(axis=1)
     low, high = percentiles(drawn, measured.fmr[0].people or measured.fnmr[0].people)
-    return float(low), float(high)
+    least = min(zip(measured.fmr, measured.fnmr, strict=True), key=lambda both: max(one.rate for one in both))
+    few = [one.high for one in least if one.basis is not Basis.BOOTSTRAP]
+    return float(low), max(float(high), *few) if few else float(high)
 
 
 @dataclass(frozen=True, eq=False)

@@ -157,6 +157,12 @@ def test_the_limits_of_the_equal_error_rate_hold_it() -> None:
     assert 0 < low < eer(measured.genuine, measured.impostor) < high < 0.5
 
 
+def test_an_equal_error_rate_of_which_nothing_was_observed_is_limited_by_the_rule_of_three() -> None:
+    measured = compared(8, apart=40.0)
+    assert eer(measured.genuine, measured.impostor) == 0.0
+    assert equal_error(curve(measured, np.linspace(-3, 60, 120), rounds=50)) == (0.0, rule_of_three(4))
+
+
 def test_intervals_hold_the_truth_on_synthetic_people_nine_times_in_ten() -> None:
     held = dict(zip(RATES, coverage(40, spread=0.35, draws=60, rounds=100, seed=8), strict=True))
     assert min(held[0.1] + held[0.01] + held[0.001]) >= 0.85

@@ -140,7 +140,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     "eer": "Equal error rate (EER)",
     "eer_note": (
         "Where both rates would be the same: good for comparing engines, not for setting thresholds. The limits "
-        "come from the bootstrap."
+        "come from the bootstrap; where too little was observed for it, the upper one comes from both rates there."
     ),
     "term_fmr": "part of the comparisons of two different people that count as a match: somebody else is let through",
     "term_fnmr": (
