@@ -13,7 +13,7 @@ import numpy as np
 
 from hardware.simulation.acts import Act, HeldSheet, Living
 from hardware.simulation.movement import APPROACH, FAR_M, NEAR_M, THERE, Entry, Movement
-from hardware.simulation.prompts import DEAF, HAND, STEADY, Manner
+from hardware.simulation.prompts import CLUMSY_HAND, DEAF, HAND, STEADY, Manner
 from hardware.simulation.room import View
 from hardware.simulation.visitor import Visitor
 from models.errors import ConfigurationError
@@ -116,6 +116,6 @@ register("too_dark", Truth.PLAIN, "stands in the dark", light=_seen(View(light=0
 register("too_bright", Truth.PLAIN, "stands in glaring light", light=_seen(View(light=2.6)))(_person())
 register("far", Truth.PLAIN, "stays far away")(_person(distance_m=FAR_M))
 register("ignore", Truth.PLAIN, "does nothing that is asked")(_person(manner=DEAF))
-register("photo", Truth.PLAIN, "holds up a photograph and turns it")(_photo())
+register("photo", Truth.PLAIN, "holds up a photograph and turns it too far")(_photo(manner=CLUMSY_HAND))
 register("photo_still", Truth.PLAIN, "puts a photograph on a stand")(_photo(manner=DEAF, held=False))
 register("photo_moved", Truth.PLAIN, "pushes a photograph aside instead of turning it")(_photo(slide=True))

@@ -6,7 +6,7 @@ last aim to its own, so a head that is told something else on the way goes on sm
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -140,3 +140,7 @@ HAND = Manner(
     reaction_s=(0.3, 0.9), turn_deg=(26.0, 46.0), nod_deg=(16.0, 36.0), hold_s=(0.8, 1.8), stays=0.4,
     dot_gain=(0.7, 3.0),
 )  # fmt: skip
+# One who overdoes it: what a demonstration shows, not the attacker to be feared.
+CLUMSY_HAND = replace(
+    HAND, turn_deg=(40.0, 46.0), nod_deg=(40.0, 46.0), hold_s=(2.5, 3.0), stays=0.0, drift_deg=1.0, dot_gain=(2.4, 2.8)
+)

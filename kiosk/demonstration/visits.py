@@ -37,7 +37,8 @@ PEOPLE = (
 @dataclass(frozen=True, slots=True)
 class PlannedVisit:
     """One visit. ``shows`` is a label and a behaviour at the camera; ``lays`` the number of the enrolled person whose
-    finger is laid on the glass ("stranger": nobody's); ``again`` is what it must end in on the same day."""
+    finger is laid on the glass ("stranger": nobody's); ``again`` is what it must end in on the same day; ``or_else`` is
+    an end that is right, too."""
 
     name: str
     expected: CheckInOutcome
@@ -48,6 +49,7 @@ class PlannedVisit:
     policy: SitePolicy = FACE_NEEDS_FINGER
     center_down: bool = False
     again: CheckInOutcome | None = None
+    or_else: CheckInOutcome | None = None
 
 
 _ACCEPTED, _AGAIN = CheckInOutcome.ACCEPTED, CheckInOutcome.ALREADY_PRESENT
@@ -72,6 +74,7 @@ VISITS = (
         Method.NONE,
         shows=("visitor_1", "photo"),
         policy=FACE_SUFFICES,
+        or_else=CheckInOutcome.REFERRED_TO_STAFF,  # where the witnesses came to no answer
     ),
     PlannedVisit(
         "face and finger accepted",

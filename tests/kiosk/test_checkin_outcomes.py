@@ -121,17 +121,23 @@ def obey(running: RunningKiosk) -> CheckInResult:
 def test_a_photograph_held_up_is_an_attack_suspected(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
 ) -> None:
-    """A photo turns as a plane; nothing is compared and nobody is named."""
+    """A photo turns as a plane; nothing is compared and nobody is named.
+
+    How the hand answers is drawn by chance, so about one visit in ten ends without an answer: referred to staff.
+    """
     site = real_center.new_site(challenge_required=True)
     enroll_visitor(site, cast, "visitor_1", "1101")
     running = start_kiosk(site)
-    running.scene.show(cast["visitor_1"], "photo")
-    result = obey(running)
-    assert (result.outcome, result.method, result.person_id) == (
-        CheckInOutcome.ATTACK_SUSPECTED,
-        Method.NONE,
-        None,
-    )
+    for _ in range(4):
+        running.scene.show(cast["visitor_1"], "photo")
+        result = obey(running)
+        assert result.outcome in (CheckInOutcome.ATTACK_SUSPECTED, CheckInOutcome.REFERRED_TO_STAFF)
+        assert (result.method, result.person_id) == (Method.NONE, None)
+        if result.outcome is CheckInOutcome.ATTACK_SUSPECTED:
+            break
+        running.scene.leave()
+        wait_until(lambda: running.state.step == "idle", timeout_s=30)
+    assert result.outcome is CheckInOutcome.ATTACK_SUSPECTED
     event = recorded(site, running, result)
     assert event.type is EventType.FAILED_ATTEMPT
     assert WitnessVerdict.FAILED in {item.verdict for item in event.evidence[0].presentation}
