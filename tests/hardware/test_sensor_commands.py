@@ -50,7 +50,10 @@ def test_a_simulated_sensor_runs_until_it_is_interrupted(tmp_path: Path, prints:
     for number, impression in enumerate(prints.first, start=1):
         cv2.imwrite(str(folder / f"1_{number}.png"), impression)
     arguments = ["sensor", "simulate", "--fingers", str(folder), "--link", str(link), "--capacity", "162"]
+    # Started from a background job, a process inherits that interrupts are ignored, and would run for ever.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([*MUSTER, *arguments], stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     try:
         assert process.stdout is not None
         assert str(link) in process.stdout.readline()
