@@ -186,7 +186,7 @@ def test_a_gallery_of_faceless_references_misses_everyone() -> None:
     assert rates["fnir_at_fpir"] == {"1e-2": 1.0, "1e-3": 1.0}
 
 
-def test_rates_are_shown_even_if_the_file_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_measured(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "nowhere" / "rates.json"
     result = CliRunner().invoke(evaluate_command, ["face", str(folder), "--json", str(place)])
-    assert "pairs eer" in result.output and isinstance(result.exception, InputError)
+    assert "photographs" not in result.output and isinstance(result.exception, InputError)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from matcher import enrolled_faces
@@ -215,6 +216,7 @@ def test_the_index_is_chosen_by_size() -> None:
 
 def test_without_faiss_the_search_stays_exact_and_says_why_it_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(face_index_module, "find_spec", lambda _: None)
+    structlog.reset_defaults()  # a test before may have silenced warnings
     with capture_logs() as logs:
         index = face_index(60_000, 16)
         face_index(50_000, 16)
