@@ -142,14 +142,3 @@ def fuse_by_person(scores: Any, owner: Any, *, fusion: Fusion = "best") -> tuple
     top = -np.partition(-padded, min(TOP, padded.shape[2]) - 1, axis=2)[:, :, :TOP]
     present = np.isfinite(top)
     return people, (np.where(present, top, 0).sum(axis=2) / present.sum(axis=2)).astype(np.float32)
-
-
-def fuse_faces(probes: Float32Array, references: Float32Array, owner: Any, *, fusion: Fusion) -> tuple[Any, Any]:
-    """Vectors to per-person similarities: the people (K,) in order, and (P, K) float32.
-
-    ``probes`` (P, D) and ``references`` (R, D) have rows of unit length, ``owner`` (R,) names each reference's person.
-    """
-    if fusion != "centroid":
-        return fuse_by_person(probes @ references.T, owner, fusion=fusion)
-    people, index = np.unique(owner, return_inverse=True)
-    return people, probes @ unit_rows(person_means(references, index, len(people))).T

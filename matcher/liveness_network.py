@@ -127,15 +127,11 @@ class LivenessNetwork:
 
     def __init__(self, file: Path, manifest: NetworkManifest) -> None:
         """Load the file, whose hash the caller knows. Raises WeightsError if it is no such network."""
-        import onnxruntime
+        from matcher.engines.onnx_session import open_session  # loads ONNX Runtime
 
         self.manifest = manifest
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
-            self._session: Any = onnxruntime.InferenceSession(
-                file.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session: Any = open_session(file.read_bytes())
             self._input = self._session.get_inputs()[0].name
             side = manifest.input_px
             answer = self._answers(np.zeros((1, 3, side, side), np.float32))

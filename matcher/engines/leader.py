@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from matcher import weights
 from matcher.engines.finger_picture import DPI, at_500_dpi
 from matcher.engines.leader_graph import PATCH, dense_network, local_network
-from matcher.engines.onnx_file import Graph, write_graph
+from matcher.engines.onnx_file import write_graph
+from matcher.engines.onnx_session import open_session
 from matcher.engines.segmentation import print_area
 from matcher.ports import Minutiae
 from models.biometrics import Float32Array, UInt8Array
@@ -46,8 +46,8 @@ class LeaderNetwork:
         path = path or weights.path("leader")
         try:
             content = path.read_bytes()
-            self._dense = _session(dense_network(content))
-            self._local = _session(local_network(content))
+            self._dense = open_session(write_graph(dense_network(content)))
+            self._local = open_session(write_graph(local_network(content)))
         except Exception as error:  # onnxruntime raises types of its own for every kind of damaged file
             raise WeightsError(f"{path.name} cannot be loaded as a network; fetch the weights again.") from error
 
@@ -119,12 +119,6 @@ def none_found(size: tuple[int, int]) -> Minutiae:
     """No minutiae in a picture of ``size`` (width, height)."""
     empty = np.zeros(0, np.float32)
     return Minutiae(np.zeros((0, 2), np.float32), empty, np.zeros(0, np.uint8), empty, size)
-
-
-def _session(graph: Graph) -> Any:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(write_graph(graph), options, providers=["CPUExecutionProvider"])
 
 
 def _on_grid(start: int, stop: int, length: int) -> tuple[int, int]:

@@ -7,15 +7,14 @@ bound to it; refuses to ship or fetch one: the site holds the licence. ``FILE`` 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import onnxruntime
 
 from matcher.engines.alignment import CROP, aligned_face
+from matcher.engines.onnx_session import open_session
 from matcher.engines.onnx_settings import OnnxSettings, read_settings
 from matcher.engines.vectors import checked_rgb, from_payload, to_payload, unit_rows
 from matcher.engines.yunet import YuNet
@@ -153,13 +152,8 @@ def _session(settings: OnnxSettings) -> Any:
             f"The network {file} is not the one named in {settings.source}: its SHA-256 is {found[:12]}…, "
             f"not {settings.sha256[:12]}…."
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    # Numbers kept in a second file are not covered by the hash, so there is no folder in which one would be found.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return open_session(content)
     except Exception as error:  # onnxruntime raises types of its own for every kind of damaged file
         raise WeightsError(
             f"The network {file} cannot be loaded; it is no ONNX file that runs here by itself."
