@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,7 @@ import cv2
 
 from hardware.ports import Frame
 from models.errors import DeviceError
-from web.panel.facade import CenterLink, PanelDevice, PanelResult, PanelState, PanelStep
+from web.panel.facade import CenterLink, PanelChoice, PanelDevice, PanelResult, PanelState, PanelStep
 
 _PREVIEW_JPEG_QUALITY = 70
 _PREVIEW_WIDTH_PX = 640
@@ -44,7 +44,35 @@ class Cancelled:
     """The person goes back to the start."""
 
 
-Request = Claim | HelpAsked | Cancelled
+@dataclass(frozen=True, slots=True)
+class CardClaim:
+    """An ID card was laid on the reader; ``digest`` is the keyed digest of its number."""
+
+    digest: str
+
+    def __repr__(self) -> str:
+        return "CardClaim(...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The person chose something that the screen offered."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffActed:
+    """Somebody used the staff's pages. ``fields`` may hold a PIN."""
+
+    act: str
+    fields: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"StaffActed({self.act!r}, ...)"
+
+
+Request = Claim | CardClaim | Chosen | StaffActed | HelpAsked | Cancelled
 FrameAfter = Callable[[int, float], Frame | None]
 
 
@@ -60,7 +88,7 @@ class Screen:
 
     # what the station says
 
-    def show(
+    def show(  # noqa: PLR0913 - a screen shows many things, each named
         self,
         step: PanelStep,
         *,
@@ -70,6 +98,10 @@ class Screen:
         finger: str | None = None,
         result: PanelResult | None = None,
         tries_left: int | None = None,
+        choices: tuple[PanelChoice, ...] = (),
+        question: str | None = None,
+        pages: int = 0,
+        staff: Mapping[str, Any] | None = None,
     ) -> None:
         """Go to ``step``; whatever is not named is cleared. Nothing happens if nothing changes."""
         with self._changed:
@@ -84,6 +116,10 @@ class Screen:
                     result=result,
                     pairing_code=None,
                     tries_left=self._state.tries_left if tries_left is None else tries_left,
+                    choices=choices,
+                    question=question,
+                    pages=pages,
+                    staff=staff,
                 )
             )
 
@@ -150,6 +186,14 @@ class Screen:
     def claim(self, number: str) -> None:
         """The person typed ``number``."""
         self._ask(Claim(number))
+
+    def choose(self, code: str) -> None:
+        """The person chose ``code``."""
+        self._ask(Chosen(code))
+
+    def staff_act(self, act: str, fields: Mapping[str, str]) -> None:
+        """Somebody uses the staff's pages."""
+        self._ask(StaffActed(act, dict(fields)))
 
     def ask_for_help(self) -> None:
         """The person wants to see somebody."""

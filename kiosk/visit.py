@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.clock import Clock
 from kiosk.roster import Roster, SitePerson
-from kiosk.screen import Cancelled, Claim, HelpAsked, Screen
+from kiosk.screen import Request, Screen
 from kiosk.verdict import Finding, Found
 from models.attendance import Evidence
 
@@ -26,7 +26,7 @@ class BrokenOff(Exception):  # noqa: N818 - a person's wish, not an error
     ``result`` is what had to be recorded nevertheless, because something was tried before.
     """
 
-    def __init__(self, request: Claim | HelpAsked | Cancelled) -> None:
+    def __init__(self, request: Request) -> None:
         super().__init__(type(request).__name__)
         self.request = request
         self.result: CheckInResult | None = None

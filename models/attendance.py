@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -37,6 +37,7 @@ __all__ = [  # the evidence is part of the event's language, wherever its module
     "FIRST_SEQ",
     "AttendanceEvent",
     "CheckInOutcome",
+    "Detail",
     "EventType",
     "Evidence",
     "Method",
@@ -64,6 +65,9 @@ FIRST_HASH = "0" * 64  # and its prev_hash
 ALGORITHM = "ed25519-sha256"
 
 _SIGNATURE = re.compile("[0-9a-f]{128}")
+_DETAIL_NAME = re.compile("[a-z][a-z0-9_]{0,39}")
+_MOST_DETAILS, _LONGEST_DETAIL = 32, 200
+Detail = str | int | bool
 
 
 class CheckInOutcome(StrEnum):
@@ -89,6 +93,16 @@ class EventType(StrEnum):
     WITNESSED_CHECK_IN = "witnessed_check_in"
     AMENDMENT = "amendment"
     DEVICE = "device"
+    PRESENCE = "presence"  # identified, but nothing was chosen
+    WRITTEN_REPORT = "written_report"
+    EDUCATION_IN = "education_in"
+    EDUCATION_OUT = "education_out"
+    SERVICE_IN = "service_in"
+    SERVICE_OUT = "service_out"
+    LEAVE_RETURN = "leave_return"
+    HELP_REQUEST = "help_request"
+    ANSWERS = "answers"  # what the person said to the office's questions
+    STAFF = "staff"  # what a staff member did at the kiosk
 
 
 class Method(StrEnum):
@@ -122,7 +136,11 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class AttendanceEvent:
-    """One record of a kiosk's chain. ``captured_at`` is aware UTC; floats in evidence are rounded to 6 places."""
+    """One record of a kiosk's chain. ``captured_at`` is aware UTC; floats in evidence are rounded to 6 places.
+
+    ``details`` are named plain values that belong to the type, e.g. the answers to questions; without any, the body has
+    no such field, as no event had one at first.
+    """
 
     event_id: str
     kiosk_id: str
@@ -142,6 +160,7 @@ class AttendanceEvent:
     note_code: str | None = None
     amends: str | None = None
     algorithm: str = ALGORITHM
+    details: Mapping[str, Detail] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """The signed content as plain JSON values; ``from_body`` is its inverse."""
@@ -164,7 +183,7 @@ class AttendanceEvent:
             "note_code": self.note_code,
             "amends": self.amends,
             "algorithm": self.algorithm,
-        }
+        } | ({"details": dict(self.details)} if self.details else {})
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Self:
@@ -190,6 +209,7 @@ class AttendanceEvent:
                 note_code=None if body["note_code"] is None else text_of(body, "note_code"),
                 amends=None if body["amends"] is None else text_of(body, "amends"),
                 algorithm=text_of(body, "algorithm"),
+                details=_details(body.get("details", {})),
             )
         except KeyError as error:
             raise InputError(f"The event has no field {error}.", code="event_malformed") from error
@@ -300,6 +320,18 @@ def utc_now() -> datetime:
 def with_position(event: AttendanceEvent, *, seq: int, prev_hash: str) -> AttendanceEvent:
     """The same event at its place in the chain."""
     return replace(event, seq=seq, prev_hash=prev_hash)
+
+
+def _details(values: object) -> dict[str, Detail]:
+    """Named plain values. Raises TypeError or ValueError for anything else."""
+    if not isinstance(values, Mapping) or len(values) > _MOST_DETAILS:
+        raise TypeError("details are a few named values")
+    for name, value in values.items():
+        if not isinstance(name, str) or not _DETAIL_NAME.fullmatch(name):
+            raise ValueError("a detail has a name that is none")
+        if not isinstance(value, str | int | bool) or (isinstance(value, str) and len(value) > _LONGEST_DETAIL):
+            raise TypeError(f"the detail {name} is neither a short text nor a whole number nor yes or no")
+    return dict(values)
 
 
 def _whole(body: Mapping[str, Any], name: str) -> int:

@@ -68,6 +68,13 @@ events = st.builds(
     witness=st.none() | st.builds(Witness, names, names),
     note_code=st.none() | names,
     amends=st.none() | names,
+    details=st.dictionaries(
+        st.from_regex("[a-z][a-z0-9_]{0,39}", fullmatch=True),
+        st.booleans()
+        | st.integers(-(2**53) + 1, 2**53 - 1)
+        | st.text(st.characters(exclude_categories=("Cs",)), max_size=40),
+        max_size=4,
+    ),
 )
 
 
@@ -133,3 +140,24 @@ def test_another_spelling_of_the_basis_is_refused(basis):
     content = canonical(body)
     with pytest.raises(InputError):
         verify_event(SignedEvent(body, sha256_hex(content), KEY.sign(content).hex()), KEY.public_key())
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        {"Name": 1},
+        {"x": 1.5},
+        {"x": None},
+        {"x": {"y": 1}},
+        {"x": "a" * 201},
+        {f"x{n}": n for n in range(33)},
+        ["x"],
+        {},
+    ],
+    ids=["capital", "fraction", "nothing", "nested", "long", "many", "list", "empty"],
+)
+def test_details_that_are_no_short_plain_values_are_refused(details):
+    body = evidenced().body() | {"details": details}
+    signed = SignedEvent(body, event_hash(body), KEY.sign(canonical(body)).hex())
+    with pytest.raises(InputError):
+        verify_event(signed, KEY.public_key())

@@ -19,8 +19,18 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from models.attendance import utc_now
+from models.errands import Errand
 from models.errors import ConfigurationError, InputError, MusterError
-from web.panel.facade import CHALLENGE_CODES, FINGER_CODES, MOST_DIGITS, PanelFacade, PanelStep
+from web.panel.facade import (
+    CHALLENGE_CODES,
+    CHOICE_CODES,
+    FINGER_CODES,
+    LONGEST_STAFF_FIELD,
+    MOST_DIGITS,
+    MOST_STAFF_FIELDS,
+    PanelFacade,
+    PanelStep,
+)
 from web.panel.guard import has_token, refusal, seal
 from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states
 from web.panel.streams import Stream, Streams
@@ -85,6 +95,16 @@ def create_panel(
     @app.post("/claim")
     def claim() -> ResponseReturnValue:
         facade.claim(_claimed_number())
+        return Response(status=202)
+
+    @app.post("/choose")
+    def choose() -> ResponseReturnValue:
+        facade.choose(_chosen_code())
+        return Response(status=202)
+
+    @app.post("/staff")
+    def staff() -> ResponseReturnValue:
+        facade.staff_act(*_staff_act())
         return Response(status=202)
 
     @app.post("/help")
@@ -157,6 +177,27 @@ def _streamed(content: Iterator[bytes], stream: Stream, mimetype: str) -> Respon
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(stream.release)  # also when not one byte was sent, unlike a finally in the generator
     return response
+
+
+def _chosen_code() -> str:
+    """The code in the body. Raises InputError unless it is one that a screen may offer."""
+    body = request.get_json(silent=True)
+    code = body.get("code") if isinstance(body, dict) else None
+    if not isinstance(code, str) or code not in CHOICE_CODES | {errand.value for errand in Errand}:
+        raise InputError("There is no such choice.", code="choice_invalid")
+    return code
+
+
+def _staff_act() -> tuple[str, dict[str, str]]:
+    """The act and its fields. Raises InputError unless they are a few short texts."""
+    body = request.get_json(silent=True)
+    act, fields = (body.get("act"), body.get("fields", {})) if isinstance(body, dict) else (None, None)
+    if not isinstance(act, str) or not isinstance(fields, dict) or len(fields) > MOST_STAFF_FIELDS:
+        raise InputError("There is no such act.", code="act_invalid")
+    texts = [act, *fields, *fields.values()]
+    if any(not isinstance(text, str) or len(text) > LONGEST_STAFF_FIELD for text in texts):
+        raise InputError("There is no such act.", code="act_invalid")
+    return act, fields
 
 
 def _claimed_number() -> str:

@@ -6,6 +6,7 @@ or a category. The station implements ``PanelFacade``; the screen never imports 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Protocol
@@ -25,6 +26,10 @@ class PanelStep(StrEnum):
     FINGER = "finger"
     WORKING = "working"
     RESULT = "result"
+    QUESTION = "question"
+    MENU = "menu"
+    DOCUMENT = "document"
+    STAFF = "staff"
     HELP = "help"
     FAULT = "fault"
 
@@ -64,6 +69,8 @@ FINGER_CODES = tuple(
     f"{hand}_{name}" for hand in ("right", "left") for name in ("thumb", "index", "middle", "ring", "little")
 )  # in the order of models.biometrics.FingerPosition 1..10
 MOST_DIGITS = 20  # of a claimed number
+CHOICE_CODES = frozenset({"yes", "no", "unsure", "next", "done", "take", "again"})
+MOST_STAFF_FIELDS, LONGEST_STAFF_FIELD = 8, 64
 
 
 class PanelDevice(NamedTuple):
@@ -72,6 +79,13 @@ class PanelDevice(NamedTuple):
     name: str
     ok: bool
     code: str | None = None
+
+
+class PanelChoice(NamedTuple):
+    """One thing that a person can choose. ``code`` is an Errand's value or "done"; ``due``: it is offered first."""
+
+    code: str
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +110,8 @@ class PanelState:
     ``hint`` is a RetryReason or PanelHint (at step ``fault`` also an error's code), ``challenge`` one of
     CHALLENGE_CODES, ``dot`` where the dot to follow is, as shares of the mirror from its left and top,
     ``finger`` one of FINGER_CODES, ``pairing_code`` twelve digits in groups, ``pending`` the number of records not yet
-    at the center.
+    at the center. ``choices`` is what step ``menu`` offers, ``question`` what step ``question`` asks, ``pages`` how
+    many pages step ``document`` has photographed; ``staff`` is the view of the staff's pages, JSON values.
     """
 
     version: int
@@ -112,6 +127,10 @@ class PanelState:
     pending: int = 0
     simulated: bool = False
     tries_left: int = 3
+    choices: tuple[PanelChoice, ...] = ()
+    question: str | None = None
+    pages: int = 0
+    staff: Mapping[str, Any] | None = None
 
 
 class PanelFacade(Protocol):
@@ -134,6 +153,14 @@ class PanelFacade(Protocol):
 
     def claim(self, number: str) -> None:
         """The person typed ``number``: 1 to MOST_DIGITS digits. Whether it is known shows in the state."""
+        ...
+
+    def choose(self, code: str) -> None:
+        """The person chose ``code``: of ``choices``, or one of CHOICE_CODES where the step asks for it."""
+        ...
+
+    def staff_act(self, act: str, fields: Mapping[str, str]) -> None:
+        """Somebody uses the staff's pages; the station decides whether that is allowed."""
         ...
 
     def ask_for_help(self) -> None:
@@ -169,4 +196,8 @@ def state_body(state: PanelState) -> dict[str, Any]:
         "pending": state.pending,
         "simulated": state.simulated,
         "tries_left": state.tries_left,
+        "choices": [{"code": code, "due": due} for code, due in state.choices],
+        "question": state.question,
+        "pages": state.pages,
+        "staff": state.staff and dict(state.staff),
     }

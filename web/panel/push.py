@@ -15,7 +15,7 @@ from models.attendance import format_time
 from web.panel.facade import PanelFacade, PanelState, PanelStep, state_body
 from web.panel.streams import Stream
 
-PREVIEW_STEPS = frozenset({PanelStep.APPROACH, PanelStep.LOOK, PanelStep.CHALLENGE})
+PREVIEW_STEPS = frozenset({PanelStep.APPROACH, PanelStep.LOOK, PanelStep.CHALLENGE, PanelStep.DOCUMENT})
 BOUNDARY = "muster-frame"
 SLICE_S = 1.0  # how long a stream waits before it looks whether it should end
 RECONNECT_MS = 1000
