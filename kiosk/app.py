@@ -198,6 +198,7 @@ class Kiosk:
                 screen=screen,
                 clock=clock,
                 on_event=lambda result: self._told(reporter, result),
+                on_stored=reporter.wake,
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
             devices = [thread for thread in (self.camera, self.sensor) if thread is not None]

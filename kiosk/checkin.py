@@ -31,6 +31,7 @@ from kiosk.clock import Clock
 from kiosk.face_step import FaceStep
 from kiosk.finger_step import FingerStep
 from kiosk.journal import Journal
+from kiosk.recording import Recorder
 from kiosk.roster import RosterStore, SitePerson
 from kiosk.screen import HelpAsked, Screen
 from kiosk.thresholds import SiteThresholds
@@ -38,8 +39,6 @@ from kiosk.verdict import NUMBER_FIRST, Finding, Found, Settled, settle_both, se
 from kiosk.visit import BrokenOff, Visit
 from matcher.fusion import finger_suffices
 from models.attendance import (
-    FIRST_HASH,
-    AttendanceEvent,
     CheckInOutcome,
     EventType,
     Evidence,
@@ -47,7 +46,6 @@ from models.attendance import (
     SignedEvent,
     Witness,
     format_time,
-    uuid7,
 )
 from models.errors import AccessDenied, StoreError
 from models.supervision import ReportVerdict, judge_report
@@ -193,14 +191,22 @@ class CheckIn:
         self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...], witness: Witness | None = None
     ) -> CheckInResult:
         """Sign and store in one transaction. What cannot be stored was not accepted."""
-        draft = self._draft(visit, settled, evidence, witness)
+        recorder = Recorder(self.journal, self.clock)
+        draft = recorder.draft(
+            EventType.WITNESSED_CHECK_IN if witness else _kind(settled),
+            person_id=settled.person_id,
+            outcome=settled.outcome,
+            method=settled.method,
+            evidence=evidence,
+            policy_version=visit.roster.policy.version,
+            witness=witness,
+            note=settled.note,
+        )
         signed: SignedEvent | None = None
         try:
             with visit.timed("store"):
-                signed = self.journal.append(draft)
-            log.info("event_stored", record_id=draft.event_id, kiosk_id=self.journal.kiosk_id, outcome=settled.outcome)
-        except StoreError as error:
-            log.error("event_not_stored", record_id=draft.event_id, kiosk_id=self.journal.kiosk_id, code=error.code)
+                signed = recorder.store(draft)
+        except StoreError as error:  # the recorder's log has it
             settled = replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code)
         if visit.first_good_ns is not None:
             visit.timings_ms["total"] = (self.clock.monotonic_ns() - visit.first_good_ns) / 1e6
@@ -216,30 +222,6 @@ class CheckIn:
         done = settled.outcome in _RECOGNISED or settled.outcome is CheckInOutcome.WITNESSED
         self.unrecognised = None if done else result
         return result
-
-    def _draft(
-        self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...], witness: Witness | None
-    ) -> AttendanceEvent:
-        now = self.clock.now()
-        kind = EventType.REPORT_IN_PERSON if settled.outcome in _RECOGNISED else EventType.FAILED_ATTEMPT
-        return AttendanceEvent(
-            event_id=uuid7(now),
-            kiosk_id=self.journal.kiosk_id,
-            seq=0,  # the journal assigns the place in the chain
-            prev_hash=FIRST_HASH,
-            captured_at=now,
-            boot_id=self.clock.boot_id,
-            monotonic_ns=self.clock.monotonic_ns(),
-            time_quality=self.clock.time_quality(),
-            person_id=settled.person_id,
-            type=EventType.WITNESSED_CHECK_IN if witness else kind,
-            outcome=settled.outcome,
-            method=settled.method,
-            evidence=evidence,
-            policy_version=visit.roster.policy.version,
-            witness=witness,
-            note_code=settled.note,
-        )
 
     def witness(self, visit: Visit, staff_id: str, reason: str) -> CheckInResult:
         """A staff member vouches for the person whose visit just ended without being recognised, however it ended.
@@ -283,6 +265,10 @@ class CheckIn:
             next_due=opening.isoformat() if opening else None,
         )
         self.screen.show(PanelStep.RESULT, result=shown, tries_left=visit.tries_left)
+
+
+def _kind(settled: Settled) -> EventType:
+    return EventType.REPORT_IN_PERSON if settled.outcome in _RECOGNISED else EventType.FAILED_ATTEMPT
 
 
 def _cannot_compare(person: SitePerson) -> Settled | None:

@@ -20,8 +20,10 @@ from kiosk.clock import Clock
 from kiosk.config import KioskConfig
 from kiosk.devices import CameraReader
 from kiosk.looking import Look, look
+from kiosk.recording import Recorder
 from kiosk.roster import Roster, RosterStore, SitePerson
-from kiosk.screen import Cancelled, Claim, HelpAsked, Request, Screen
+from kiosk.screen import Cancelled, Claim, HelpAsked, Request, Screen, StaffActed
+from kiosk.staffing import NoStaffDesk, StaffDesk, StationTools
 from kiosk.verdict import Settled
 from kiosk.visit import BrokenOff, ShuttingDown, Visit
 from matcher.gallery import Gallery
@@ -42,9 +44,10 @@ _NOTHING_CAN_BE_ASKED_S = 0.2
 
 
 class Station(threading.Thread):
-    """One kiosk's matcher thread. ``on_event`` is told of every result (the reporter's alarm clock)."""
+    """One kiosk's matcher thread. ``on_event`` is told of every result, ``on_stored`` of every other event that was
+    stored (the reporter's alarm clock). ``desk`` serves staff between visits."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a station, each named
         self,
         checkin: CheckIn,
         *,
@@ -56,6 +59,8 @@ class Station(threading.Thread):
         screen: Screen,
         clock: Clock,
         on_event: Callable[[CheckInResult], None] = lambda result: None,
+        on_stored: Callable[[], None] = lambda: None,
+        desk: StaffDesk | None = None,
     ) -> None:
         super().__init__(name="matcher", daemon=True)
         self.died: BaseException | None = None
@@ -70,6 +75,8 @@ class Station(threading.Thread):
         self._screen = screen
         self._clock = clock
         self._on_event = on_event
+        self._on_stored = on_stored
+        self._desk = desk or NoStaffDesk()
         self._thresholds = checkin.thresholds
         self._stopping = threading.Event()
         self._messages: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
@@ -112,6 +119,29 @@ class Station(threading.Thread):
 
         return self._post(act)
 
+    def tools(self) -> StationTools:
+        """What a staff's desk may use, in this thread only."""
+        return StationTools(
+            checkin=self._checkin,
+            recorder=Recorder(self._checkin.journal, self._clock),
+            config=self._config,
+            gallery=self._gallery,
+            engine=self._engine,
+            camera=self._camera,
+            fresh=self._fresh,
+            hear=self._heard_or_over,
+            glance=self._glance,
+            visit=lambda person: self._visit(self._fresh(), person),
+            tell=self._tell,
+            wake=self._on_stored,
+        )
+
+    def _heard_or_over(self, wait_s: float) -> Request | None:
+        """As ``_heard``. Raises ShuttingDown once the station stops."""
+        if self._stopping.is_set():
+            raise ShuttingDown
+        return self._heard(wait_s)
+
     def _post(self, act: Callable[[], Answer]) -> Future[Answer]:
         answer: Future[Answer] = Future()
         self._messages.put((act, answer))
@@ -131,7 +161,9 @@ class Station(threading.Thread):
             person = roster.by_number(request.number)
             if person is None:
                 return self._linger(PanelStep.CLAIM, hint=PanelHint.NUMBER_UNKNOWN)
-        if isinstance(request, Cancelled):
+        if isinstance(request, StaffActed):
+            return self._desk.serve(request, self.tools())
+        if not isinstance(request, Claim | HelpAsked | Look):
             return None
         visit = self._visit(roster, person)
         try:
@@ -145,7 +177,7 @@ class Station(threading.Thread):
         except BrokenOff as broken:
             if broken.result is not None:
                 self._tell(broken.result)
-            return broken.request if isinstance(broken.request, Claim) else None
+            return broken.request if isinstance(broken.request, Claim | StaffActed) else None
         if result is None:
             return None
         self._tell(result)
@@ -255,7 +287,7 @@ class Station(threading.Thread):
         step = self._screen.state().step
         shown_s = _HELP_S if step == PanelStep.HELP else self._config.visit.result_s
         request = self._pause(shown_s)
-        if isinstance(request, Claim | HelpAsked):
+        if isinstance(request, Claim | HelpAsked | StaffActed):
             return request
         if request is None and step != PanelStep.HELP:
             return self._until_gone()
