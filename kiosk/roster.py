@@ -6,10 +6,11 @@ Refuses to compare: ``matcher.gallery`` does that with the references from here.
 
 from __future__ import annotations
 
+import hmac
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,16 +18,31 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Engine, delete, select
 
-from enrollment.vault import SealedReference, Vault, WrappedKey
+from enrollment.vault import Vault, WrappedKey
+from kiosk.gallery_parts import (
+    BEFORE_ERRANDS,
+    SiteStaff,
+    open_references,
+    read_due,
+    read_errands,
+    read_id_card,
+    read_last_report,
+    read_questions,
+    read_staff,
+)
 from models.biometrics import Modality, Reference
-from models.errors import InputError, SignatureInvalid, VaultError, WireError
+from models.errands import DueItem, Errand
+from models.errors import InputError, SignatureInvalid, WireError
 from models.people import SupervisionLevel
+from models.questions import Question
 from models.store.engine import forget_deleted, reading, writing
 from models.store.kiosk import GalleryRow
 from models.supervision import SitePolicy
 from models.wire import open_document
 
 log = structlog.get_logger("kiosk.roster")
+
+__all__ = ["NOBODY", "GalleryStale", "Roster", "RosterStore", "SitePerson", "SiteStaff", "open_roster"]
 
 
 class GalleryStale(WireError):  # noqa: N818 - named as models.errors names its kin
@@ -37,7 +53,12 @@ class GalleryStale(WireError):  # noqa: N818 - named as models.errors names its 
 
 @dataclass(frozen=True, slots=True)
 class SitePerson:
-    """A person as the kiosk knows one. ``references`` are the active ones, ``revoked`` counts the others."""
+    """A person as the kiosk knows one. ``references`` are the active ones, ``revoked`` counts the others.
+
+    ``due`` is what the center says is due, None from a center that does not say; ``last_report`` is when a report last
+    counted at any kiosk, as far as the center knew; ``id_card`` is the keyed digest of ``models.id_card``;
+    ``wrapped_key`` seals what is enrolled here.
+    """
 
     person_id: str
     number: str
@@ -47,6 +68,10 @@ class SitePerson:
     sensor_references: tuple[Reference, ...]
     revoked: int
     level: SupervisionLevel | None = None  # None from a center that did not say it yet
+    due: tuple[DueItem, ...] | None = None
+    last_report: datetime | None = None
+    id_card: str | None = None
+    wrapped_key: WrappedKey | None = None
 
     def __repr__(self) -> str:
         return f"SitePerson({self.person_id})"
@@ -69,12 +94,18 @@ class SitePerson:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """One version of the site's people and policy, opened. Never changed; a new version is a new object."""
+    """One version of the site's people and policy, opened. Never changed; a new version is a new object.
+
+    ``staff`` are apart from ``people``: nobody who reports is ever compared with them.
+    """
 
     version: int
     policy: SitePolicy
     people: Mapping[str, SitePerson]
     unreadable: int = 0
+    questions: tuple[Question, ...] = ()
+    errands: tuple[Errand, ...] = BEFORE_ERRANDS
+    staff: Mapping[str, SiteStaff] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Roster(version {self.version}, {len(self.people)} people)"
@@ -92,6 +123,14 @@ class Roster:
         """The person with this number."""
         wanted = number.strip().casefold()
         return next((person for person in self.people.values() if person.number.casefold() == wanted), None)
+
+    def by_id_card(self, digest: str) -> SitePerson | None:
+        """The person whose card has this digest; everybody is compared, each in constant time."""
+        found = None
+        for person in self.people.values():
+            if person.id_card is not None and hmac.compare_digest(person.id_card.encode(), digest.encode()):
+                found = person
+        return found
 
     def references(self) -> list[Reference]:
         """What may be searched: active references of active people, without the sensor's own templates."""
@@ -115,38 +154,36 @@ def open_roster(document: Mapping[str, Any], vault: Vault) -> Roster:
         raise InputError(f"The gallery document is malformed: {error}.", code="gallery_malformed") from error
     if unreadable:
         log.warning("templates_unreadable", count=unreadable, version=version)
-    return Roster(version, policy, people, unreadable)
+    return Roster(
+        version,
+        policy,
+        people,
+        unreadable,
+        questions=read_questions(document),
+        errands=read_errands(document),
+        staff=read_staff(document, vault),
+    )
 
 
 def _person(entry: Mapping[str, Any], vault: Vault) -> tuple[SitePerson, int]:
     person_id = str(entry["person_id"])
-    sealed = [SealedReference.from_json(person_id, item) for item in entry["references"]]
-    wrapped = entry.get("wrapped_key")
-    key = WrappedKey.from_json(person_id, wrapped) if wrapped else None
-    opened: dict[str, list[Reference]] = {"image": [], "sensor": []}
-    failed = 0
-    for item in sealed:
-        if item.revoked_at is not None:
-            continue
-        try:
-            if key is None:
-                raise VaultError("A person's templates came without their key.")
-            opened["sensor" if item.source == "sensor" else "image"].append(vault.open(item, key))
-        except VaultError as error:
-            log.warning("template_unreadable", reference_id=item.reference_id, reason=error.code)
-            failed += 1
+    opened = open_references(person_id, entry, vault)
     return (
         SitePerson(
             person_id=person_id,
             number=str(entry["number"]),
             shown_name=str(entry["shown_name"]),
             active=bool(entry["active"]),
-            references=tuple(opened["image"]),
-            sensor_references=tuple(opened["sensor"]),
-            revoked=sum(item.revoked_at is not None for item in sealed),
+            references=opened.images,
+            sensor_references=opened.sensor,
+            revoked=opened.revoked,
             level=None if entry.get("level") is None else SupervisionLevel(entry["level"]),
+            due=read_due(entry),
+            last_report=read_last_report(entry),
+            id_card=read_id_card(entry),
+            wrapped_key=opened.wrapped_key,
         ),
-        failed,
+        opened.failed,
     )
 
 
