@@ -24,6 +24,7 @@ from models.errors import InputError, SignatureInvalid
 from models.evidence import (
     Evidence,
     PresentationEvidence,
+    Subject,
     ThresholdBasis,
     WitnessVerdict,
     evidence_body,
@@ -43,6 +44,7 @@ __all__ = [  # the evidence is part of the event's language, wherever its module
     "Method",
     "PresentationEvidence",
     "SignedEvent",
+    "Subject",
     "ThresholdBasis",
     "TimeQuality",
     "Witness",
@@ -128,10 +130,25 @@ class TimeQuality(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """A staff member who vouches for a person, with the reason's code. Labelled so for ever."""
+    """A staff member who vouches for a person, with the reason's code. Labelled so for ever.
+
+    ``second_id`` is another staff member who vouches, too, where the site's policy asks for one.
+    """
 
     staff_id: str
     reason: str
+    second_id: str | None = None
+
+    def body(self) -> dict[str, str]:
+        """Plain JSON values; ``from_body`` is its inverse. Without a second one it is what it was at first."""
+        second = {} if self.second_id is None else {"second_id": self.second_id}
+        return {"staff_id": self.staff_id, "reason": self.reason} | second
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Self:
+        """Read it back. Raises KeyError, TypeError or ValueError."""
+        second = text_of(body, "second_id") if "second_id" in body else None
+        return cls(text_of(body, "staff_id"), text_of(body, "reason"), second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +196,7 @@ class AttendanceEvent:
             "method": self.method.value,
             "evidence": [evidence_body(item) for item in self.evidence],
             "policy_version": self.policy_version,
-            "witness": {"staff_id": self.witness.staff_id, "reason": self.witness.reason} if self.witness else None,
+            "witness": self.witness.body() if self.witness else None,
             "note_code": self.note_code,
             "amends": self.amends,
             "algorithm": self.algorithm,
@@ -205,7 +222,7 @@ class AttendanceEvent:
                 method=Method(body["method"]),
                 evidence=tuple(evidence_from(item) for item in body["evidence"]),
                 policy_version=text_of(body, "policy_version"),
-                witness=None if witness is None else Witness(text_of(witness, "staff_id"), text_of(witness, "reason")),
+                witness=None if witness is None else Witness.from_body(witness),
                 note_code=None if body["note_code"] is None else text_of(body, "note_code"),
                 amends=None if body["amends"] is None else text_of(body, "amends"),
                 algorithm=text_of(body, "algorithm"),

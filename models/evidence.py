@@ -1,7 +1,7 @@
 """What a comparison in an attendance event rests on. Owns its shape and its JSON; refuses scores' meaning.
 
-What was added after the first kiosks were in use (``basis``) is left out of the JSON where there is none, so that an
-older event reads and verifies as it was signed: one record has one spelling.
+What was added after the first kiosks were in use (``basis``, ``subject``) is left out of the JSON where it would say
+nothing, so that an older event reads and verifies as it was signed: one record has one spelling.
 """
 
 from __future__ import annotations
@@ -46,6 +46,15 @@ class ThresholdBasis:
     doubts: tuple[str, ...] = ()
 
 
+class Subject(StrEnum):
+    """Whose face or finger was compared: the person's whom the event is about, or a staff member's."""
+
+    PERSON = "person"
+    STAFF = "staff"  # who signs in
+    WITNESS = "witness"
+    SECOND_WITNESS = "second_witness"
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What one modality said. Scores are similarities of the engine named; never pixels, never a template."""
@@ -61,6 +70,7 @@ class Evidence:
     presentation: tuple[PresentationEvidence, ...] = ()
     simulated: bool = False
     basis: ThresholdBasis | None = None
+    subject: Subject = Subject.PERSON
 
 
 def _number(value: float | None) -> float | None:
@@ -70,25 +80,30 @@ def _number(value: float | None) -> float | None:
 def evidence_body(item: Evidence) -> dict[str, Any]:
     """The evidence as plain JSON values; ``evidence_from`` is its inverse."""
     basis = {} if item.basis is None else {"basis": _basis_body(item.basis)}
-    return basis | {
-        "modality": item.modality,
-        "engine": item.engine,
-        "template_format": item.template_format,
-        "score": _number(item.score),
-        "threshold": _number(item.threshold),
-        "matched": item.matched,
-        "quality": _number(item.quality),
-        "operation": item.operation,
-        "presentation": [
-            {
-                "witness": witness.witness,
-                "verdict": witness.verdict.value,
-                "measures": {name: _number(value) for name, value in sorted(witness.measures.items())},
-            }
-            for witness in item.presentation
-        ],
-        "simulated": item.simulated,
-    }
+    subject = {} if item.subject is Subject.PERSON else {"subject": item.subject.value}
+    return (
+        basis
+        | subject
+        | {
+            "modality": item.modality,
+            "engine": item.engine,
+            "template_format": item.template_format,
+            "score": _number(item.score),
+            "threshold": _number(item.threshold),
+            "matched": item.matched,
+            "quality": _number(item.quality),
+            "operation": item.operation,
+            "presentation": [
+                {
+                    "witness": witness.witness,
+                    "verdict": witness.verdict.value,
+                    "measures": {name: _number(value) for name, value in sorted(witness.measures.items())},
+                }
+                for witness in item.presentation
+            ],
+            "simulated": item.simulated,
+        }
+    )
 
 
 def _basis_body(basis: ThresholdBasis) -> dict[str, Any]:
@@ -135,6 +150,7 @@ def evidence_from(body: Mapping[str, Any]) -> Evidence:
         ),
         simulated=_flag(body, "simulated"),
         basis=_basis_from(body["basis"]) if "basis" in body else None,
+        subject=Subject(body["subject"]) if "subject" in body else Subject.PERSON,
     )
 
 

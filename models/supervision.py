@@ -77,6 +77,7 @@ class SitePolicy:
     ``wanted_fpir``: fraction of searches by strangers that may end in a candidate.
     ``levels``: (level of supervision, which evidence suffices) pairs, by level; a level that is not named, and a person
     whose level is not known, follow ``face_alone``, ``finger_alone`` and ``second_factor``.
+    ``second_witness``: two staff members vouch for a person, not one.
     Raises ConfigurationError for values that cannot be meant.
     """
 
@@ -91,6 +92,7 @@ class SitePolicy:
     challenge_required: bool = True
     max_tries: int = 3
     levels: tuple[tuple[SupervisionLevel, Suffices], ...] = ()
+    second_witness: bool = False
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -107,12 +109,17 @@ class SitePolicy:
         _check_levels(self.levels)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values; ``from_json`` is its inverse. Without ``levels`` it is what kiosks always understood."""
+        """Plain JSON values; ``from_json`` is its inverse.
+
+        Without ``levels`` and ``second_witness`` it is what kiosks always understood.
+        """
         values = asdict(self) | {
             "second_factor": self.second_factor.value,
             "windows": [list(window) for window in self.windows],
         }
         del values["levels"]
+        if not self.second_witness:
+            del values["second_witness"]
         if not self.levels:
             return values
         return values | {"levels": {level.value: suffices.value for level, suffices in self.levels}}
@@ -210,6 +217,7 @@ def _check_types(policy: SitePolicy) -> None:
         "version": str, "timezone": str, "windows": tuple, "face_alone": bool, "finger_alone": bool,
         "second_factor": SecondFactor, "identify_up_to": int, "wanted_fpir": (int, float),
         "challenge_required": bool, "max_tries": int, "levels": tuple,
+        "second_witness": bool,
     }  # fmt: skip
     for name, kind in wanted.items():
         value = getattr(policy, name)

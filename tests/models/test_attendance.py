@@ -18,6 +18,7 @@ from models.attendance import (
     Method,
     PresentationEvidence,
     SignedEvent,
+    Subject,
     ThresholdBasis,
     TimeQuality,
     Witness,
@@ -65,7 +66,7 @@ events = st.builds(
     method=st.sampled_from(Method),
     evidence=st.lists(evidence, max_size=2).map(tuple),
     policy_version=names,
-    witness=st.none() | st.builds(Witness, names, names),
+    witness=st.none() | st.builds(Witness, names, names, st.none() | names),
     note_code=st.none() | names,
     amends=st.none() | names,
     details=st.dictionaries(
@@ -131,6 +132,38 @@ def test_what_a_threshold_rests_on_is_signed_and_older_events_verify_as_they_wer
     basis = ThresholdBasis("spreads", "the site's 30 people, 435 pairs", 3.3e-4, 6.25, ("look_alike",))
     newer = replace(event, evidence=(replace(event.evidence[0], basis=basis),))
     assert verify_event(sign_event(newer, KEY), KEY.public_key()) == newer
+
+
+def test_whose_face_was_compared_is_signed_and_older_events_verify_as_they_were():
+    event = evidenced()
+    assert "subject" not in event.body()["evidence"][0]
+    vouched = replace(
+        event,
+        evidence=(replace(event.evidence[0], subject=Subject.WITNESS),),
+        witness=Witness("staff-7", "worn_fingers", "staff-8"),
+    )
+    signed = sign_event(vouched, KEY)
+    assert signed.body["evidence"][0]["subject"] == "witness"
+    assert verify_event(signed, KEY.public_key()) == vouched
+    alone = replace(event, witness=Witness("staff-7", "worn_fingers"))
+    assert alone.body()["witness"] == {"staff_id": "staff-7", "reason": "worn_fingers"}
+
+
+@pytest.mark.parametrize("subject", [None, "person", "somebody", 1])
+def test_another_spelling_of_the_subject_is_refused(subject):
+    body = evidenced().body()
+    body["evidence"][0]["subject"] = subject
+    signed = SignedEvent(body, event_hash(body), KEY.sign(canonical(body)).hex())
+    with pytest.raises(InputError):
+        verify_event(signed, KEY.public_key())
+
+
+@pytest.mark.parametrize("second", [None, 1, ["staff-8"]])
+def test_another_spelling_of_the_second_witness_is_refused(second):
+    body = evidenced().body() | {"witness": {"staff_id": "staff-7", "reason": "other", "second_id": second}}
+    signed = SignedEvent(body, event_hash(body), KEY.sign(canonical(body)).hex())
+    with pytest.raises(InputError):
+        verify_event(signed, KEY.public_key())
 
 
 @pytest.mark.parametrize("basis", [None, {}, {"scale": "spreads"}, "spreads"])

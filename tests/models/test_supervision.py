@@ -175,6 +175,14 @@ def test_a_policy_names_per_level_which_evidence_suffices():
 
 def test_without_levels_a_policy_is_what_older_kiosks_understand():
     assert "levels" not in SitePolicy().to_json()
+
+
+def test_a_second_witness_is_asked_for_only_where_the_policy_says_so():
+    assert "second_witness" not in SitePolicy().to_json()
+    policy = SitePolicy(version="v4", second_witness=True)
+    assert SitePolicy.from_json(policy.to_json()) == policy
+    with pytest.raises(ConfigurationError, match="second_witness"):
+        SitePolicy.from_json({"second_witness": 1})
     assert SitePolicy().for_level(SupervisionLevel.STRICT) == SitePolicy()
 
 
