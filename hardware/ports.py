@@ -1,4 +1,4 @@
-"""What a camera and a fingerprint sensor can do. Owns the ports; refuses any driver.
+"""What the devices of a station can do. Owns the ports; refuses any driver.
 
 Vendor exceptions are translated at the edge into ``models.errors.DeviceError`` and its kinds; what the person at
 the device can fix is a ``CaptureRetry``; a non-match is a value.
@@ -7,7 +7,8 @@ the device can fix is a ``CaptureRetry``; a non-match is a value.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol
 
 from models.biometrics import UInt8Array
@@ -18,7 +19,7 @@ class DeviceInfo:
     """What a device says of itself. ``simulated`` is shown wherever the device is."""
 
     device_id: str
-    kind: str  # "camera" or "finger_sensor"
+    kind: str  # "camera", "finger_sensor", "card_reader" or "receipt_printer"
     driver: str
     description: str
     simulated: bool = False
@@ -133,3 +134,88 @@ class FingerSensor(Protocol):
 
     def index(self) -> frozenset[int]:
         """The positions in use."""
+
+
+class CardKind(StrEnum):
+    """The kinds of card that the same readers read, by the letter on them."""
+
+    CITIZEN = ""
+    RESIDENCE = "J"  # residence permit of people from Hong Kong, Macao and Taiwan
+    FOREIGNER_2017 = "I"  # permanent residence, with a number of 15 characters
+    FOREIGNER_2023 = "Y"
+
+
+@dataclass(frozen=True, slots=True)
+class CardText:
+    """What is written on an identity card, without its photo and its fingerprints. Shows nothing of itself.
+
+    ``sex`` and ``nation`` are the card's codes (GB/T 2261.1, GB/T 3304); ``valid_until`` is None for one without end.
+    """
+
+    kind: CardKind
+    number: str
+    name: str
+    sex: str
+    nation: str
+    birth_date: date
+    address: str
+    issuer: str
+    valid_from: date
+    valid_until: date | None
+
+    def __repr__(self) -> str:
+        return "CardText(...)"
+
+
+class CardReader(Protocol):
+    """A reader of second-generation identity cards."""
+
+    def open(self) -> None:
+        """Opening an open reader does nothing.
+
+        Raises DeviceNotFound, DeviceBusy, DeviceTimeout (silence), DeviceProtocolError (something else answers).
+        """
+
+    def close(self) -> None:
+        """Never raises; closing twice does nothing."""
+
+    def info(self) -> DeviceInfo:
+        """What the reader is; works open or closed."""
+
+    def read(self, *, timeout_s: float = 1.0) -> CardText | None:
+        """The text of a card that was newly laid on; None if none was within ``timeout_s``.
+
+        Raises CaptureRetry if a card was there and could not be read to its end, DeviceError if the reader fails.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Slip:
+    """What a printer puts on paper: a title, lines, a QR symbol under them and a line under that."""
+
+    title: str
+    lines: tuple[str, ...]
+    symbol: str = ""
+    foot: tuple[str, ...] = ()
+
+
+class ReceiptPrinter(Protocol):
+    """A printer of short slips."""
+
+    def open(self) -> None:
+        """Opening an open printer does nothing. Raises DeviceNotFound, DeviceBusy or DeviceError."""
+
+    def close(self) -> None:
+        """Never raises; closing twice does nothing."""
+
+    def info(self) -> DeviceInfo:
+        """What the printer is; works open or closed."""
+
+    def check(self) -> None:
+        """Ask the printer how it is. Raises DeviceError: ``paper_out``, ``cover_open``, ``printer_failed``, or gone.
+
+        A printer that cannot answer is taken to be well.
+        """
+
+    def print(self, slip: Slip) -> None:
+        """Print and cut. Raises DeviceError as ``check`` does, before or after the first line."""

@@ -138,6 +138,7 @@ class RetryReason(StrEnum):
     FINGER_OFF_CENTER = "finger_off_center"
     FINGERS_DIFFER = "fingers_differ"
     LIFT_FINGER = "lift_finger"
+    LAY_CARD = "lay_card"
 
 
 class CaptureRetry(Exception):

@@ -1,4 +1,4 @@
-"""Cameras and fingerprint sensors by name, imported when asked for.
+"""Cameras, fingerprint sensors, card readers and printers by name, imported when asked for.
 
 Owns the names; a kiosk without a camera never loads OpenCV. Refuses to guess: an unknown name or option is answered
 with the known ones.
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
-from hardware.ports import Camera, FingerSensor
+from hardware.ports import Camera, CardReader, FingerSensor, ReceiptPrinter
 from models.errors import ConfigurationError
 
 CAMERAS: Mapping[str, str] = {
@@ -26,6 +26,14 @@ SENSORS: Mapping[str, str] = {
     "pyfingerprint": "hardware.drivers.pyfingerprint_sensor:PyFingerprintSensor",
     "disabled": "hardware.drivers.disabled:DisabledSensor",
 }
+CARD_READERS: Mapping[str, str] = {
+    "sam_v": "hardware.drivers.sam_v:SamVReader",
+    "disabled": "hardware.drivers.disabled:DisabledCardReader",
+}
+PRINTERS: Mapping[str, str] = {
+    "escpos": "hardware.drivers.receipt_printer:EscPosPrinter",
+    "disabled": "hardware.drivers.disabled:DisabledPrinter",
+}
 
 
 def make_camera(name: str, **options: Any) -> Camera:
@@ -36,6 +44,16 @@ def make_camera(name: str, **options: Any) -> Camera:
 def make_sensor(name: str, **options: Any) -> FingerSensor:
     """A fingerprint sensor that is not open yet. Raises ConfigurationError for an unknown name or option."""
     return cast(FingerSensor, _make("fingerprint sensor driver", SENSORS, name, options))
+
+
+def make_card_reader(name: str, **options: Any) -> CardReader:
+    """A card reader that is not open yet. Raises ConfigurationError for an unknown name or option."""
+    return cast(CardReader, _make("card reader driver", CARD_READERS, name, options))
+
+
+def make_printer(name: str, **options: Any) -> ReceiptPrinter:
+    """A receipt printer that is not open yet. Raises ConfigurationError for an unknown name or option."""
+    return cast(ReceiptPrinter, _make("receipt printer driver", PRINTERS, name, options))
 
 
 def open_camera(name: str, **options: Any) -> Camera:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from hardware.ports import DeviceInfo, Frame, SensorMatch, SensorParameters
+from hardware.ports import CardText, DeviceInfo, Frame, SensorMatch, SensorParameters, Slip
 from models.biometrics import UInt8Array
 from models.errors import DeviceError
 
@@ -103,6 +103,46 @@ class DisabledSensor:
     def index(self) -> frozenset[int]:
         """Raise DeviceError."""
         _refuse("fingerprint sensor")
+
+
+class DisabledCardReader:
+    """No card reader."""
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def info(self) -> DeviceInfo:
+        """Say that there is none."""
+        return DeviceInfo("disabled", "card_reader", "disabled", "no card reader")
+
+    def read(self, *, timeout_s: float = 1.0) -> CardText | None:
+        """Raise DeviceError."""
+        _refuse("card reader")
+
+
+class DisabledPrinter:
+    """No receipt printer."""
+
+    def open(self) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def info(self) -> DeviceInfo:
+        """Say that there is none."""
+        return DeviceInfo("disabled", "receipt_printer", "disabled", "no receipt printer")
+
+    def check(self) -> None:
+        """Raise DeviceError."""
+        _refuse("receipt printer")
+
+    def print(self, slip: Slip) -> None:
+        """Raise DeviceError."""
+        _refuse("receipt printer")
 
 
 def _refuse(what: str) -> NoReturn:

@@ -43,6 +43,13 @@ class Transport(Protocol):
         """Never raises."""
 
 
+class Connect(Protocol):
+    """Opens the line to a port."""
+
+    def __call__(self, port: str, *, baud: int) -> Transport:
+        """The open line."""
+
+
 class PortClaim:
     """The exclusive right to a serial port while it is held; pyserial's ``exclusive`` respects it and is respected.
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
-from typing import Protocol
 
-from hardware.drivers.serial_port import SerialTransport, Transport
+from hardware.drivers.serial_port import Connect, SerialTransport
 from hardware.drivers.zfm_link import ZfmLink
 from hardware.drivers.zfm_port import ZfmPort
 from hardware.drivers.zfm_refusals import check_baud, check_buffer, check_number, refuse
@@ -35,13 +34,6 @@ from models.errors import DeviceProtocolError, DeviceUnplugged, InputError
 MOST_CHARACTERISTICS_BYTES = 4096
 _USUAL_CHARACTERISTICS_BYTES = 1536  # the family's larger modules; a ZFM-20 has 512
 _CHANGES_OVER_S = 0.05
-
-
-class Connect(Protocol):
-    """Opens the line to a port."""
-
-    def __call__(self, port: str, *, baud: int) -> Transport:
-        """The open line."""
 
 
 class ZfmSensor(ZfmPort):

@@ -88,6 +88,7 @@ HINTS = {
     "finger_off_center": _("Lay the middle of the finger on the glass."),
     "fingers_differ": _("This is not the same finger as before."),
     "lift_finger": _("Lift the finger."),
+    "lay_card": _("Lay the card flat and leave it there for a moment."),
 }
 
 ROLES = {"admin": _("Administrator"), "staff": _("Staff"), "auditor": _("Auditor")}
