@@ -18,9 +18,20 @@ from flask.testing import FlaskClient
 import web.panel
 from models.attendance import CheckInOutcome
 from models.biometrics import FingerPosition
+from models.errands import Errand
 from models.errors import ConfigurationError, DeviceError, DeviceTimeout, RetryReason
+from models.questions import Question
 from web.panel.app import MOST_STATE_STREAMS, SERVER_OPTIONS, STREAMS_WORST_CASE, create_panel
-from web.panel.facade import CHALLENGE_CODES, FINGER_CODES, PanelHint, PanelResult, PanelState, PanelStep, state_body
+from web.panel.facade import (
+    CHALLENGE_CODES,
+    CHOICE_CODES,
+    FINGER_CODES,
+    PanelHint,
+    PanelResult,
+    PanelState,
+    PanelStep,
+    state_body,
+)
 from web.panel.push import PREVIEW_STEPS
 from web.panel.texts import LANGUAGES, load_texts
 
@@ -402,6 +413,9 @@ def test_every_code_has_words(language: str) -> None:
     assert set(texts["challenge"]) == set(CHALLENGE_CODES)
     assert set(texts["finger"]) == set(FINGER_CODES)
     assert set(texts["error"]) >= error_codes()
+    assert set(texts["menu"]) == {*Errand, "done"}
+    assert set(texts["question"]) == set(Question)
+    assert set(texts["answer"]) == {"yes", "no", "unsure"} <= CHOICE_CODES
 
 
 def test_every_word_that_the_page_asks_for_is_there() -> None:
@@ -425,4 +439,4 @@ def test_an_unknown_language_or_time_zone_is_one_sentence(station: Any) -> None:
 
 def test_the_page_opens_in_the_language_it_was_made_for(station: Any) -> None:
     page = create_panel(station, language="en").test_client().get("/").text
-    assert '<html lang="en">' in page and "Self check-in" in page
+    assert '<html lang="en">' in page and "<title>Check-in</title>" in page
