@@ -2,13 +2,14 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+VISITS ?= 2000
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 # Wheels only: nothing is compiled, no package's build code runs.
 INSTALL = $(PIP) install -qq --only-binary :all: --require-hashes
 ROOMS = muster.py kiosk enrollment matcher hardware web models tests
 
-.PHONY: help demo test check format lint types floors bench screens weights clean
+.PHONY: help demo test check format lint types floors bench soak screens weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +17,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make check   format, lint, types, floors, tests"
 	@echo "make bench   timings and ratios"
+	@echo "make soak    thousands of simulated visits with random faults (VISITS=2000; takes hours)"
 	@echo "make screens pictures of every screen into docs/screens (needs Chromium)"
 	@echo "make clean   remove $(VENV) and caches"
 
@@ -72,6 +74,11 @@ check: lint types floors test
 bench: $(VENV)/.bench
 	@$(BIN)/muster weights fetch --all
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench $(BENCH)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.whole.visit_bench
+
+soak: $(VENV)/.dev
+	@$(BIN)/muster weights fetch --all
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.whole.soak --visits $(VISITS)
 
 screens: $(VENV)/.dev
 	@$(BIN)/muster weights fetch --all
