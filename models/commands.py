@@ -18,6 +18,8 @@ from models.attendance import format_time
 from models.bundle import verify_bundle
 from models.errors import InputError
 from models.export import export_bundle
+from models.receipt import Receipt
+from models.receipt_check import check_receipt
 from models.store.engine import open_store, reading
 from models.verdict import VerificationReport
 from models.wire import decode_key
@@ -67,6 +69,36 @@ def verify(file: Path, center_key: Path | None) -> None:
         report = verify_bundle(file, center_key=pinned, progress=progress)
     for line in describe(report):
         click.echo(line)
+    if not report.ok:
+        sys.exit(1)
+
+
+@ledger.command()
+@click.argument("code")
+@click.option(
+    "--bundle",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="An exported ledger, made with `muster ledger export`.",
+)
+@click.option(
+    "--center-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with the center's public key (base64url or PEM), got on another way than the bundle.",
+)
+def receipt(code: str, bundle: Path, center_key: Path | None) -> None:
+    """Hold the CODE of a receipt's symbol against an exported ledger, with no database and no network.
+
+    CODE is the text that a phone or a scanner reads; - takes it from standard input. Exit 0 only if the record that
+    the receipt stands for is in the ledger, unaltered.
+    """
+    parsed = Receipt.parse(sys.stdin.readline() if code == "-" else code)
+    pinned = None if center_key is None else read_center_key(center_key)
+    with _bar("verifying") as progress:
+        report = check_receipt(parsed, bundle, center_key=pinned, progress=progress)
+    click.echo(f"{'VERIFIED' if report.ok else 'NOT VERIFIED'}: {report.sentence}")
+    if not report.pinned:
+        click.echo("The center's key was taken from the bundle itself and not checked; give it with --center-key.")
     if not report.ok:
         sys.exit(1)
 
