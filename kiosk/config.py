@@ -139,13 +139,14 @@ class StorageConfig:
 
 @dataclass(frozen=True, slots=True)
 class PanelConfig:
-    """Where the kiosk's own screen is served."""
+    """Where the kiosk's own screen is served. ``slides`` is a folder of pictures and texts for when nobody is there."""
 
     host: str = "127.0.0.1"
     port: int = _limited(8480, minimum=0, maximum=65_535)
     enabled: bool = True
     language: str = _one_of("zh_CN", "zh_CN", "en")
     timezone: str = "Asia/Shanghai"
+    slides: str = ""
 
 
 @dataclass(frozen=True, slots=True)

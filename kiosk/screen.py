@@ -17,7 +17,7 @@ import cv2
 
 from hardware.ports import Frame
 from models.errors import DeviceError
-from web.panel.facade import CenterLink, PanelChoice, PanelDevice, PanelResult, PanelState, PanelStep
+from web.panel.facade import CenterLink, PanelChoice, PanelDevice, PanelFrame, PanelResult, PanelState, PanelStep
 
 _PREVIEW_JPEG_QUALITY = 70
 _PREVIEW_WIDTH_PX = 640
@@ -175,13 +175,13 @@ class Screen:
             self._changed.wait_for(lambda: self._state.version > after, timeout_s)
             return self._state
 
-    def preview(self, after: int, timeout_s: float) -> tuple[int, bytes] | None:
-        """The newest camera frame after number ``after`` as (number, JPEG), None after ``timeout_s``."""
+    def preview(self, after: int, timeout_s: float) -> PanelFrame | None:
+        """The newest camera frame after number ``after``, None after ``timeout_s``."""
         if self._frames is None:
             time.sleep(min(timeout_s, 0.5))  # no camera: do not let the page spin
             return None
         frame = self._frames(after, timeout_s)
-        return None if frame is None else (frame.sequence, jpeg(frame))
+        return None if frame is None else PanelFrame(frame.sequence, jpeg(frame), frame.monotonic_ns)
 
     def claim(self, number: str) -> None:
         """The person typed ``number``."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from web.panel.facade import PanelState
+from web.panel.facade import PanelFrame, PanelState
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 CHROMIUM_ARGUMENTS = [
@@ -102,12 +102,14 @@ class SmallStation:
 
     def __init__(self) -> None:
         self.claimed: list[str] = []
+        self.chosen: list[str] = []
+        self.staff_acts: list[tuple[str, dict[str, str]]] = []
         self.helped = 0
         self.cancelled = 0
         self.fails_with: Exception | None = None
         self._changed = threading.Condition()
         self._state = PanelState(version=1, step="idle", center="reachable")
-        self._frame: tuple[int, bytes] = (0, b"")
+        self._frame = PanelFrame(0, b"", 0)
 
     def show(self, step: str, **fields: Any) -> None:
         """The next state: ``step`` with ``fields``, everything else as at the start."""
@@ -117,7 +119,8 @@ class SmallStation:
 
     def give_frame(self, jpeg: bytes) -> None:
         with self._changed:
-            self._frame = (self._frame[0] + 1, jpeg)
+            number = self._frame.number + 1
+            self._frame = PanelFrame(number, jpeg, number * 40_000_000)
             self._changed.notify_all()
 
     def state(self) -> PanelState:
@@ -130,15 +133,21 @@ class SmallStation:
             self._changed.wait_for(lambda: self._state.version > after, timeout_s)
             return self._state
 
-    def preview(self, after: int, timeout_s: float) -> tuple[int, bytes] | None:
+    def preview(self, after: int, timeout_s: float) -> PanelFrame | None:
         with self._changed:
-            came = self._changed.wait_for(lambda: self._frame[0] > max(after, 0), timeout_s)
+            came = self._changed.wait_for(lambda: self._frame.number > max(after, 0), timeout_s)
             return self._frame if came else None
 
     def claim(self, number: str) -> None:
         if self.fails_with:
             raise self.fails_with
         self.claimed.append(number)
+
+    def choose(self, code: str) -> None:
+        self.chosen.append(code)
+
+    def staff_act(self, act: str, fields: Mapping[str, str]) -> None:
+        self.staff_acts.append((act, dict(fields)))
 
     def ask_for_help(self) -> None:
         self.helped += 1

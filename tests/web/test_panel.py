@@ -321,6 +321,14 @@ def test_the_preview_is_the_newest_frame_and_skips_those_that_came_meanwhile(cli
         assert next(pictures) == b"frame 4"
 
 
+def test_every_picture_says_when_it_was_taken(client: FlaskClient, station: Any) -> None:
+    station.show("look")
+    station.give_frame(b"first")
+    with client.get("/preview") as response:
+        part = next(part for part in response.iter_encoded() if b"first" in part)
+    assert re.search(rb"\r\nX-Captured-Monotonic-Ns: (\d+)\r\n", part)[1] == b"40000000"
+
+
 def test_the_preview_ends_with_the_step(client: FlaskClient, station: Any) -> None:
     station.show("challenge")
     station.give_frame(b"frame")

@@ -1,15 +1,17 @@
 """The kiosk's screen as a small web application. Owns its routes; refuses every decision, which is the station's.
 
 One page is served; it never loads another. Its state arrives by server-sent events, its preview as a multipart JPEG
-stream, and its four buttons are posts. Serve it with waitress and SERVER_OPTIONS: open streams pin worker threads.
+stream, and its buttons are posts. Serve it with waitress and SERVER_OPTIONS: open streams pin worker threads.
 """
 
 from __future__ import annotations
 
 import secrets
+import socket
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -33,19 +35,22 @@ from web.panel.facade import (
 )
 from web.panel.guard import has_token, refusal, seal
 from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states
+from web.panel.slides import Slides, slide_body
 from web.panel.streams import Stream, Streams
 from web.panel.texts import LANGUAGES, load_texts
 from web.shared.errors import error_json
 
 MOST_STATE_STREAMS: Final = 2
 MOST_PREVIEW_STREAMS: Final = 2
-MOST_FRAMES_PER_S: Final = 15.0
+MOST_FRAMES_PER_S: Final = 20.0
 HEARTBEAT_S: Final = 5.0
 MOST_BODY_BYTES: Final = 1024
 STREAMS_WORST_CASE: Final = 2 * (MOST_STATE_STREAMS + MOST_PREVIEW_STREAMS)
 SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "threads": STREAMS_WORST_CASE + 4,  # four are left for the page and its buttons, whatever the streams do
-    "outbuf_high_watermark": 256 * 1024,  # a slow screen skips frames instead of queueing them
+    # A slow screen skips frames instead of queueing them: two or three fit into what is allowed to wait.
+    "outbuf_high_watermark": 64 * 1024,
+    "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)],
     "channel_request_lookahead": 1,  # lets a stream notice that its page is gone
     "ident": None,
 }
@@ -61,8 +66,11 @@ def create_panel(
     clock: Callable[[], datetime] = utc_now,
     most_frames_per_s: float = MOST_FRAMES_PER_S,
     heartbeat_s: float = HEARTBEAT_S,
+    slides: Path | None = None,
 ) -> Flask:
     """The screen of the station behind ``facade``, in ``language`` first; times are shown in ``timezone``.
+
+    ``slides`` is a folder of pictures and texts that are shown while nobody is there.
 
     Raises ConfigurationError for a language or time zone there is none of.
     """
@@ -91,6 +99,17 @@ def create_panel(
         stream = _admit(preview_streams)
         content = push_frames(facade, stream, most_per_s=most_frames_per_s)
         return _streamed(content, stream, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+
+    shown = Slides(slides)
+
+    @app.get("/slides")
+    def list_slides() -> ResponseReturnValue:
+        return {"slides": [slide_body(slide) for slide in shown.listed()]}
+
+    @app.get("/slides/<name>")
+    def slide(name: str) -> ResponseReturnValue:
+        content, mimetype = shown.picture(name) or abort(404)
+        return Response(content, mimetype=mimetype, headers={"Cache-Control": "private, max-age=3600"})
 
     @app.post("/claim")
     def claim() -> ResponseReturnValue:

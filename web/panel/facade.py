@@ -91,6 +91,14 @@ class PanelChoice(NamedTuple):
     due: bool = False
 
 
+class PanelFrame(NamedTuple):
+    """One picture for the mirror. ``captured_ns`` is when the camera gave it, by this machine's monotonic clock."""
+
+    number: int
+    jpeg: bytes
+    captured_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class PanelResult:
     """How a check-in ended, as far as a bystander may see it.
@@ -147,8 +155,8 @@ class PanelFacade(Protocol):
         """Block until the version is above ``after`` or ``timeout_s`` has passed, then answer the state now."""
         ...
 
-    def preview(self, after: int, timeout_s: float) -> tuple[int, bytes] | None:
-        """The newest camera frame as (number, JPEG) once its number is above ``after``; None after ``timeout_s``.
+    def preview(self, after: int, timeout_s: float) -> PanelFrame | None:
+        """The newest camera frame once its number is above ``after``; None after ``timeout_s``.
 
         Not mirrored: the page mirrors it, so that left is left for the person.
         """

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from models.attendance import format_time
-from web.panel.facade import PanelFacade, PanelState, PanelStep, state_body
+from web.panel.facade import PanelFacade, PanelFrame, PanelState, PanelStep, state_body
 from web.panel.streams import Stream
 
 PREVIEW_STEPS = frozenset({PanelStep.APPROACH, PanelStep.LOOK, PanelStep.CHALLENGE, PanelStep.DOCUMENT})
 BOUNDARY = "muster-frame"
+CAPTURED_HEADER = "X-Captured-Monotonic-Ns"
 SLICE_S = 1.0  # how long a stream waits before it looks whether it should end
 RECONNECT_MS = 1000
 
@@ -61,12 +62,20 @@ def push_frames(facade: PanelFacade, stream: Stream, *, most_per_s: float) -> It
         newest = facade.preview(number, SLICE_S)
         if newest is None:
             continue
-        number, jpeg = newest
-        head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-        yield head.encode() + jpeg + b"\r\n"
+        number = newest.number
+        yield _part(newest)
         due_at = max(due_at + interval_s, time.monotonic())
         time.sleep(max(0.0, due_at - time.monotonic()))
     yield f"--{BOUNDARY}--\r\n".encode()
+
+
+def _part(frame: PanelFrame) -> bytes:
+    """One part of the stream. Says when the picture was taken, so that whoever reads it can tell its age."""
+    head = (
+        f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame.jpeg)}\r\n"
+        f"{CAPTURED_HEADER}: {frame.captured_ns}\r\n\r\n"
+    )
+    return head.encode() + frame.jpeg + b"\r\n"
 
 
 def _state_event(state: PanelState, boot: str, now: datetime) -> bytes:
