@@ -72,56 +72,59 @@ class Person:
             person.number: SimulatedFinger(person.finger_seed * 100 + int(POSITIONS[0])) for person in PEOPLE
         }
         self._fingers["stranger"] = SimulatedFinger(990_001)
+        self._heard: tuple[Any, ...] = ()
+        self._heard_s = 0.0
 
     def visit(self, told: Told) -> dict[str, Any]:
         """Make the visit; the steps seen with their times, and how it ended."""
         screen = self._kiosk.screen
         self._until_idle()
+        self._heard, self._heard_s, errands = (), 0.0, list(told.errands)
         began_s = time.monotonic()
         if told.shows is not None:
             self._scene.show(self._visitors[told.shows], told.behaviour)
         if told.claims is not None:
             screen.claim(told.claims)
         steps: list[tuple[str, float]] = []
-        outcomes: list[str] = []
-        heard: tuple[Any, ...] = ()
-        heard_s, begun, errands = 0.0, False, list(told.errands)
-        state = screen.state()
+        state, begun = screen.state(), False
         while time.monotonic() - began_s < _GIVE_UP_S:
-            now_s = time.monotonic()
             if not steps or steps[-1][0] != state.step:
-                steps.append((str(state.step), now_s - began_s))
-            begun = begun or state.step not in (PanelStep.IDLE,)
-            if begun and state.step == PanelStep.IDLE:
-                break
-            if told.walks_away_at == state.step:
-                self._scene.leave()
+                steps.append((str(state.step), time.monotonic() - began_s))
+            begun = begun or state.step != PanelStep.IDLE
+            over = (begun and state.step in (PanelStep.IDLE, PanelStep.HELP)) or self._unknown(state, told)
+            if over or told.walks_away_at == state.step:
                 break
             if told.swaps_at == state.step:
                 told.swaps_at = None
                 self._scene.show(self._visitors["visitor_3"], "stand")
-            if state.step == PanelStep.CHALLENGE and state.challenge is not None:
-                said = (state.challenge, state.dot, state.tries_left)
-                if said != heard or now_s - heard_s > _AGAIN_S:
-                    heard, heard_s = said, now_s
-                    self._scene.challenge(state.challenge, dot=state.dot)
-            elif state.step == PanelStep.FINGER and told.lays is not None:
-                self._touch(state, self._fingers[told.lays])
-            elif state.step == PanelStep.RESULT and state.result is not None:
-                if not outcomes or outcomes[-1] != state.result.receipt:
-                    outcomes += [str(state.result.outcome), state.result.receipt]
-                screen.choose("next")
-            elif state.step == PanelStep.QUESTION:
-                screen.choose(told.answers)
-            elif state.step == PanelStep.MENU:
-                screen.choose(errands.pop(0) if errands else "done")
-            elif state.step == PanelStep.HELP or self._unknown(state, told):
-                break
+            self._obey(state, told)
+            self._press(state, told, errands)
             state = screen.wait(state.version, 0.25)
         ended_s = time.monotonic() - began_s
         self._scene.leave()
         self._until_idle()
-        return {"steps": steps, "outcomes": outcomes, "seconds": round(ended_s, 3)}
+        return {"steps": steps, "seconds": round(ended_s, 3)}
+
+    def _obey(self, state: PanelState, told: Told) -> None:
+        """Do with head and finger what the screen asks."""
+        now_s = time.monotonic()
+        if state.step == PanelStep.CHALLENGE and state.challenge is not None:
+            said = (state.challenge, state.dot, state.tries_left)
+            if said != self._heard or now_s - self._heard_s > _AGAIN_S:
+                self._heard, self._heard_s = said, now_s
+                self._scene.challenge(state.challenge, dot=state.dot)
+        elif state.step == PanelStep.FINGER and told.lays is not None:
+            self._touch(state, self._fingers[told.lays])
+
+    def _press(self, state: PanelState, told: Told, errands: list[str]) -> None:
+        """Press what the screen offers."""
+        screen = self._kiosk.screen
+        if state.step == PanelStep.RESULT:
+            screen.choose("next")
+        elif state.step == PanelStep.QUESTION:
+            screen.choose(told.answers)
+        elif state.step == PanelStep.MENU:
+            screen.choose(errands.pop(0) if errands else "done")
 
     @staticmethod
     def _unknown(state: PanelState, told: Told) -> bool:

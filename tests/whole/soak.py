@@ -61,7 +61,7 @@ class Soak:
 
     def __init__(self, town: Town, visits: int, seed: int) -> None:
         self._town, self._visits = town, visits
-        self._random = random.Random(seed)  # noqa: S311 - faults, not secrets
+        self._random = random.Random(seed)
         self.records: list[Record] = []
         self.restarts_s: list[float] = []
         self.process_changes: list[int] = []
