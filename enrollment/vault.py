@@ -26,6 +26,7 @@ from models.text import decode_bytes, encode_bytes
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,28 @@ class Vault:
             sealed.revoked_at,
         )
 
+    def seal_content(self, content: bytes, binding: Mapping[str, Any]) -> bytes:
+        """Anything, sealed under a key of its own that the site key wraps, and bound to ``binding``.
+
+        Layout: nonce, wrapped key (48 bytes), nonce, ciphertext; each nonce has 12 bytes.
+        """
+        key, key_nonce, nonce = (secrets.token_bytes(size) for size in (_KEY_BYTES, _NONCE_BYTES, _NONCE_BYTES))
+        wrapped = AESGCM(self._site_key.key).encrypt(key_nonce, key, _content_binding("key", self.key_id, binding))
+        sealed = AESGCM(key).encrypt(nonce, content, _content_binding("content", self.key_id, binding))
+        return key_nonce + wrapped + nonce + sealed
+
+    def open_content(self, sealed: bytes, binding: Mapping[str, Any]) -> bytes:
+        """The inverse of ``seal_content``. Raises VaultError if it was altered, moved or sealed by another site key."""
+        ends = _NONCE_BYTES, _NONCE_BYTES + _KEY_BYTES + _TAG_BYTES, 2 * _NONCE_BYTES + _KEY_BYTES + _TAG_BYTES
+        try:
+            key = AESGCM(self._site_key.key).decrypt(
+                sealed[: ends[0]], sealed[ends[0] : ends[1]], _content_binding("key", self.key_id, binding)
+            )
+            nonce, content = sealed[ends[1] : ends[2]], sealed[ends[2] :]
+            return AESGCM(key).decrypt(nonce, content, _content_binding("content", self.key_id, binding))
+        except (InvalidTag, ValueError) as error:
+            raise VaultError("A sealed parcel was altered or belongs elsewhere.") from error
+
     def rewrap(self, wrapped: WrappedKey, other: Vault) -> WrappedKey:
         """The same person's key, wrapped by another site's key: a person who moves keeps the references."""
         return other._wrap(wrapped.person_id, self._unwrap(wrapped))
@@ -247,6 +270,10 @@ def _binding(sealed: SealedReference) -> bytes:
 
 def _key_binding(person_id: str, key_id: str) -> bytes:
     return canonical({"purpose": "muster-person-key/1", "person_id": person_id, "key_id": key_id})
+
+
+def _content_binding(part: str, key_id: str, binding: Mapping[str, Any]) -> bytes:
+    return canonical({"purpose": f"muster-parcel-{part}/1", "key_id": key_id, "of": dict(binding)})
 
 
 def _write_private(path: Path, content: bytes) -> None:

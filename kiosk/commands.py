@@ -21,6 +21,7 @@ from kiosk.config import KioskConfig, load_config
 from kiosk.journal import Journal
 from kiosk.keys import AGREEMENT_FILE, PAIRING_FILE, SIGNING_FILE, KioskKeys, load_pairing, make_state_dir
 from kiosk.pairing import pair as pair_with_center
+from kiosk.parcels import ParcelQueue
 from kiosk.trials.command import trials_command
 from models.errors import InputError, StoreError
 from models.store.engine import open_store
@@ -110,9 +111,12 @@ def status(path: Path, release: bool) -> None:
     store = open_store(config.store_url(pairing.kiosk_id), branch="kiosk")
     try:
         journal = Journal(store, key=keys.signing, kiosk_id=pairing.kiosk_id, clock=Clock.of_this_machine())
+        parcels = ParcelQueue(store)
         if release:
             click.echo(f"{journal.release()} events will be sent again.")
+            click.echo(f"{parcels.release()} sealed parcels will be sent again.")
         _print_status(pairing.kiosk_id, pairing.status, journal)
+        _print_parcels(parcels)
     finally:
         store.dispose()
 
@@ -138,6 +142,17 @@ def _print_status(kiosk_id: str, pairing_status: str, journal: Journal) -> None:
         table = Table("No.", "event", "the center said")
         for item in held:
             table.add_row(str(item.seq), item.event_id, item.error)
+        Console().print(table)
+
+
+def _print_parcels(parcels: ParcelQueue) -> None:
+    counts = parcels.counts()
+    click.echo(f"sealed parcels: pending {counts.pending}, quarantined {counts.quarantined}")
+    held = parcels.refused()
+    if held:
+        table = Table("parcel", "kind", "the center said")
+        for item in held:
+            table.add_row(item.parcel_id, item.kind, item.error)
         Console().print(table)
 
 

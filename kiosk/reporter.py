@@ -1,4 +1,4 @@
-"""Carries the outbox to the center, in order, for ever; and brings the site's gallery back.
+"""Carries the outbox to the center, in order, for ever, then what is sealed; and brings the site's gallery back.
 
 Owns the thread, its waits and what an answer leads to. Refuses to change an event. The journal is the queue: whatever
 happens to this thread or to the power, the next start goes on with the oldest event that is still pending. An event
@@ -18,6 +18,7 @@ from kiosk.clock import Clock
 from kiosk.config import CenterConfig
 from kiosk.delivery import CHAIN_GAP, Backoff, Meaning, meaning, sort_results
 from kiosk.journal import Ballast, Journal
+from kiosk.parcels import ParcelStore
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
 from models.attendance import SignedEvent
@@ -32,7 +33,7 @@ _STORE_RETRY_S = 5.0
 class Reporter(threading.Thread):
     """The thread. ``wake`` it after an event was stored; ``stop`` it at the end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that it works with, each named
         self,
         journal: Journal,
         client: CenterClient,
@@ -43,6 +44,7 @@ class Reporter(threading.Thread):
         screen: Screen,
         on_revoked: Callable[[], None],
         ballast: Ballast | None = None,
+        parcels: ParcelStore | None = None,
         rng: random.Random | None = None,
     ) -> None:
         super().__init__(name="reporter", daemon=True)
@@ -56,6 +58,7 @@ class Reporter(threading.Thread):
         self._screen = screen
         self._on_revoked = on_revoked
         self._ballast = ballast
+        self._parcels = parcels
         self._backoff = Backoff(config, rng or random.Random())  # noqa: S311 - jitter, no secret
         self._woken = threading.Event()
         self._stopping = threading.Event()
@@ -88,6 +91,8 @@ class Reporter(threading.Thread):
         """Send what is pending, fetch the gallery if it is due; seconds until it makes sense to come again."""
         try:
             wait_s = self._deliver()
+            if wait_s is None:  # a record goes before what it names
+                wait_s = self._deliver_parcels()
             if not self.revoked:  # events that must wait do not keep a revocation of references from arriving
                 fetched = self._fetch_gallery()
                 wait_s = fetched if wait_s is None else wait_s
@@ -159,6 +164,26 @@ class Reporter(threading.Thread):
                 return self._later(answer)
         return None
 
+    def _deliver_parcels(self) -> float | None:
+        """Send parcels until none is pending (None), or seconds to wait."""
+        while self._parcels is not None and not self._stopping.is_set():
+            parcel = self._parcels.next_pending()
+            if parcel is None:
+                return None
+            answer = self._client.post("/api/v1/parcels", parcel.to_json())
+            match meaning(answer):
+                case Meaning.DONE:
+                    self._parcels.delivered(parcel.parcel_id)
+                case Meaning.REFUSED:
+                    log.error("parcel_quarantined", parcel_id=parcel.parcel_id, code=answer.error_code)
+                    self._parcels.quarantine(parcel.parcel_id, answer.error_code)
+                case Meaning.REVOKED:
+                    return self._end()
+                case Meaning.LATER:
+                    self._parcels.note_attempt(parcel.parcel_id, answer.error_code)
+                    return self._later(answer)
+        return None
+
     def _close_gap(self, event_id: str, answer: Answer) -> float:
         """The center misses an event of before. One that is quarantined is waited for: it must be released first.
 
@@ -209,6 +234,8 @@ class Reporter(threading.Thread):
         log.error("kiosk_revoked", kiosk_id=self._journal.kiosk_id)
         self.revoked = True
         self._roster.purge()
+        if self._parcels is not None:
+            self._parcels.purge_enrollments()
         self._show(CenterLink.UNPAIRED)
         self._on_revoked()
         return 0.0

@@ -54,3 +54,21 @@ class GalleryRow(Base):
     version: Mapped[int]
     document: Mapped[str]
     received_at: Mapped[datetime]
+
+
+class ParcelRow(Base):
+    """A sealed parcel on its way to the center; deleted once it is there. ``state`` is pending or quarantined."""
+
+    __tablename__ = "parcels"
+
+    parcel_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    person_id: Mapped[str]
+    created_at: Mapped[datetime]
+    key_id: Mapped[str]
+    sealed: Mapped[bytes]
+    sha256: Mapped[str]
+    size_bytes: Mapped[int]
+    state: Mapped[str] = mapped_column(default="pending", server_default="pending", index=True)
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    last_error: Mapped[str | None]
