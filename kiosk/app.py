@@ -30,6 +30,7 @@ from kiosk.finger_step import FingerStep
 from kiosk.journal import Ballast, Journal
 from kiosk.keys import KioskKeys, Pairing, hold_state_dir, load_pairing, make_state_dir
 from kiosk.pairing import PairingRefused, mark_revoked, open_site_key, pair
+from kiosk.parcels import ParcelStore
 from kiosk.presence import make_checks
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
@@ -78,6 +79,7 @@ class Kiosk:
         self.reporter: Reporter | None = None
         self.journal: Journal | None = None
         self.roster: RosterStore | None = None
+        self.parcels: ParcelStore | None = None
         self.sensor: SensorWorker | None = None
         self.camera: CameraReader | None = None
         self.ready = threading.Event()  # set once the station waits for people
@@ -166,9 +168,9 @@ class Kiosk:
             ballast = Ballast(config.state_dir / "ballast", config.storage.ballast_bytes)
             ballast.restore()
             journal = Journal(store, key=keys.signing, kiosk_id=pairing.kiosk_id, clock=clock, ballast=ballast)
-            roster = RosterStore(
-                store, center=pairing.center, site_id=pairing.site_id, vault=Vault(open_site_key(pairing, keys))
-            )
+            vault = Vault(open_site_key(pairing, keys))
+            roster = RosterStore(store, center=pairing.center, site_id=pairing.site_id, vault=vault)
+            parcels = ParcelStore(store, vault=vault, site_id=pairing.site_id, clock=clock)
             _load_roster(roster)
             camera, sensor = self._devices(closing)
             face_engine = self._load(config.face.engine) if camera is not None else None
@@ -187,6 +189,7 @@ class Kiosk:
                 screen=screen,
                 on_revoked=self._on_revoked,
                 ballast=ballast,
+                parcels=parcels,
             )
             station = Station(
                 checkin,
@@ -201,6 +204,7 @@ class Kiosk:
                 on_stored=reporter.wake,
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
+            self.parcels = parcels
             devices = [thread for thread in (self.camera, self.sensor) if thread is not None]
             self._supervisor = Supervisor([station, reporter, *devices, *self._vital])
             if self._stopping.is_set():
