@@ -38,6 +38,9 @@ from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states
 from web.panel.slides import Slides, slide_body
 from web.panel.streams import Stream, Streams
 from web.panel.texts import LANGUAGES, load_texts
+from web.panel.voice.routes import voice_routes
+from web.panel.voice.settings import VoiceSettings
+from web.panel.voice.voices import Voices
 from web.shared.errors import error_json
 
 MOST_STATE_STREAMS: Final = 2
@@ -67,10 +70,11 @@ def create_panel(
     most_frames_per_s: float = MOST_FRAMES_PER_S,
     heartbeat_s: float = HEARTBEAT_S,
     slides: Path | None = None,
+    voice: VoiceSettings | None = None,
 ) -> Flask:
     """The screen of the station behind ``facade``, in ``language`` first; times are shown in ``timezone``.
 
-    ``slides`` is a folder of pictures and texts that are shown while nobody is there.
+    ``slides`` is a folder of pictures and texts that are shown while nobody is there, ``voice`` how the page speaks.
 
     Raises ConfigurationError for a language or time zone there is none of.
     """
@@ -80,6 +84,9 @@ def create_panel(
     settings = _page_settings(language=language, timezone=timezone, heartbeat_s=heartbeat_s, token=token, boot=boot)
     state_streams, preview_streams = Streams(MOST_STATE_STREAMS), Streams(MOST_PREVIEW_STREAMS)
     _guard(app, token)
+    voices, zone = Voices(voice or VoiceSettings()), ZoneInfo(timezone)
+    settings["voice"] = voices.page_settings()
+    app.register_blueprint(voice_routes(voices))
 
     @app.get("/")
     def page() -> ResponseReturnValue:
@@ -89,7 +96,10 @@ def create_panel(
     def events() -> ResponseReturnValue:
         stream = _admit(state_streams)
         last = request.headers.get("Last-Event-ID", "")
-        content = push_states(facade, stream, boot=boot, last_event_id=last, clock=clock, heartbeat_s=heartbeat_s)
+        content = push_states(
+            facade, stream, boot=boot, last_event_id=last, clock=clock, heartbeat_s=heartbeat_s,
+            volume_at=lambda now: voices.volume_at(now, zone),
+        )  # fmt: skip
         return _streamed(content, stream, "text/event-stream; charset=utf-8")
 
     @app.get("/preview")

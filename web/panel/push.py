@@ -35,18 +35,22 @@ def push_states(
     last_event_id: str,
     clock: Callable[[], datetime],
     heartbeat_s: float,
+    volume_at: Callable[[datetime], float],
 ) -> Iterator[bytes]:
-    """Every state as an event, a heartbeat when nothing changes. The page that has ``last_event_id`` gets news only."""
+    """Every state as an event, a heartbeat when nothing changes. The page that has ``last_event_id`` gets news only.
+
+    ``volume_at`` tells how loud the page's voice is at a moment, 0..1.
+    """
     yield f"retry: {RECONNECT_MS}\n\n".encode()
     state = facade.state()
     if event_name(boot, state.version) != last_event_id:
-        yield _state_event(state, boot, clock())
+        yield _state_event(state, boot, clock(), volume_at)
     spoke_at = time.monotonic()
     while not stream.ended():
         newer = facade.wait(state.version, min(SLICE_S, heartbeat_s))
         if newer.version != state.version:
             state = newer
-            yield _state_event(state, boot, clock())
+            yield _state_event(state, boot, clock(), volume_at)
             spoke_at = time.monotonic()
         elif time.monotonic() - spoke_at >= heartbeat_s:
             yield f": alive\nevent: alive\ndata: {format_time(clock())}\n\n".encode()
@@ -78,7 +82,7 @@ def _part(frame: PanelFrame) -> bytes:
     return head.encode() + frame.jpeg + b"\r\n"
 
 
-def _state_event(state: PanelState, boot: str, now: datetime) -> bytes:
-    body = {**state_body(state), "boot": boot, "now": format_time(now)}
+def _state_event(state: PanelState, boot: str, now: datetime, volume_at: Callable[[datetime], float]) -> bytes:
+    body = {**state_body(state), "boot": boot, "now": format_time(now), "volume": volume_at(now)}
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"))  # on one line: newlines are escaped
     return f"id: {event_name(boot, state.version)}\nevent: state\ndata: {content}\n\n".encode()
