@@ -1,4 +1,4 @@
-"""An enrollment made at a kiosk, as the content of a parcel. Owns its JSON form; refuses storage and sealing of parcels.
+"""An enrollment made at a kiosk, as the content of a parcel. Owns its JSON form; refuses storage and the sealing.
 
 The references in it are sealed already, under the key of whom they belong to, as in a gallery: whoever opens the parcel
 holds no template. Where ``person_id`` and ``staff_id`` are the same, a staff member enrolled their own self.

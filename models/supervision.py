@@ -14,6 +14,7 @@ from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from models.attendance import CheckInOutcome
+from models.cadence import USUAL_CADENCE, Cadence, cadence_from, cadence_json, check_cadence
 from models.errors import ConfigurationError
 from models.people import SupervisionLevel
 
@@ -77,7 +78,8 @@ class SitePolicy:
     ``wanted_fpir``: fraction of searches by strangers that may end in a candidate.
     ``levels``: (level of supervision, which evidence suffices) pairs, by level; a level that is not named, and a person
     whose level is not known, follow ``face_alone``, ``finger_alone`` and ``second_factor``.
-    ``second_witness``: two staff members vouch for a person, not one.
+    ``cadence``: (level of supervision, days between two visits in person) pairs, by level; a level that is not named
+    has none. ``second_witness``: two staff members vouch for a person, not one.
     Raises ConfigurationError for values that cannot be meant.
     """
 
@@ -93,6 +95,7 @@ class SitePolicy:
     max_tries: int = 3
     levels: tuple[tuple[SupervisionLevel, Suffices], ...] = ()
     second_witness: bool = False
+    cadence: Cadence = USUAL_CADENCE
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -107,17 +110,20 @@ class SitePolicy:
         if self.identify_up_to < 0:
             raise ConfigurationError("identify_up_to is a number of people, 0 or more.")
         _check_levels(self.levels)
+        check_cadence(self.cadence)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; ``from_json`` is its inverse.
 
-        Without ``levels`` and ``second_witness`` it is what kiosks always understood.
+        Without ``levels``, ``second_witness`` and a ``cadence`` of its own it is what kiosks always understood.
         """
         values = asdict(self) | {
             "second_factor": self.second_factor.value,
             "windows": [list(window) for window in self.windows],
         }
-        del values["levels"]
+        del values["levels"], values["cadence"]
+        if self.cadence != USUAL_CADENCE:
+            values["cadence"] = cadence_json(self.cadence)
         if not self.second_witness:
             del values["second_witness"]
         if not self.levels:
@@ -142,6 +148,8 @@ class SitePolicy:
             given["second_factor"] = _second_factor_from(given["second_factor"])
         if "levels" in given:
             given["levels"] = _levels_from(given["levels"])
+        if "cadence" in given:
+            given["cadence"] = cadence_from(given["cadence"])
         return cls(**given)
 
     def for_level(self, level: SupervisionLevel | None) -> Self:
@@ -154,6 +162,10 @@ class SitePolicy:
         if suffices is Suffices.BOTH:
             return replace(self, face_alone=False, finger_alone=False, second_factor=SecondFactor.ALWAYS)
         return replace(self, identify_up_to=0) if suffices is Suffices.CLAIM_FIRST else self
+
+    def days_between(self, level: SupervisionLevel | None) -> int | None:
+        """Days between two visits in person of somebody of this level; None where no cadence holds."""
+        return dict(self.cadence).get(level) if level is not None else None
 
     @property
     def claim_first(self) -> bool:
