@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.biometrics import UInt8Array
 
@@ -52,6 +52,17 @@ class Camera(Protocol):
 
         Raises DeviceTimeout if none comes, DeviceUnplugged if the camera is gone, DeviceError if it is frozen.
         """
+
+
+@runtime_checkable
+class ExposureControl(Protocol):
+    """A camera whose exposure can be set. Numbers are the driver's own: larger is longer, so brighter."""
+
+    def exposure(self) -> int | None:
+        """The exposure now; None if this camera does not say, and then it cannot be set either."""
+
+    def set_exposure(self, exposure: int) -> None:
+        """Leave the automatic and expose so from the next picture on, also after the camera was opened anew."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,16 @@ from models.errors import ConfigurationError, DeviceBusy, DeviceError, DeviceNot
 _REOPEN_PAUSE_S = 1.0
 _FAILED_READS = 10  # a camera drops a frame now and then
 _JOIN_S = 2.0
+_MANUAL = 1  # of Video4Linux: V4L2_EXPOSURE_MANUAL
+_NO_EXPOSURE = (0, -1)  # what OpenCV says of a camera that knows none
 
 
 class OpenCvCamera:
     """A camera by number (``/dev/video0`` is 0), device path or stream address.
 
-    ``frozen_after_s`` is how long a camera may repeat the very same picture; ``capture`` opens what
-    behaves like ``cv2.VideoCapture``. Times are monotonic seconds.
+    ``frozen_after_s`` is how long a camera may repeat the very same picture; ``exposure`` fixes it, in the driver's
+    numbers (left out: the camera's automatic); ``capture`` opens what behaves like ``cv2.VideoCapture``. Times are
+    monotonic seconds. Implements ``hardware.ports.ExposureControl``, too.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class OpenCvCamera:
         width: int = 640,
         height: int = 480,
         frozen_after_s: float = 5.0,
+        exposure: int | None = None,
         capture: Callable[[int | str], Any] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
@@ -49,6 +53,9 @@ class OpenCvCamera:
         self._device: int | str = int(device) if str(device).isdigit() else device
         self._size = (width, height)
         self._frozen_after_s = frozen_after_s
+        self._wanted_exposure = exposure
+        self._exposure: int | None = None
+        self._expose_anew = threading.Event()
         self._capture = capture
         self._monotonic = monotonic
         self._sleep = sleep
@@ -112,6 +119,30 @@ class OpenCvCamera:
                 if left_s <= 0 or not self._changed.wait(left_s):
                     raise DeviceTimeout(f"The camera {self._name()} sent no picture within {timeout_s:g} s.")
 
+    def exposure(self) -> int | None:
+        """What the camera said last."""
+        return self._exposure
+
+    def set_exposure(self, exposure: int) -> None:
+        """Expose so from one of the next pictures on; the thread that reads sets it, and again after a reconnect."""
+        if self._exposure is None:
+            return
+        self._wanted_exposure = self._exposure = exposure  # until the camera says what it made of it
+        self._expose_anew.set()
+
+    def _expose(self, source: Any) -> None:
+        """Fix the exposure, if that is wanted and this camera can."""
+        self._expose_anew.clear()
+        said = round(source.get(cv2.CAP_PROP_EXPOSURE))
+        if said in _NO_EXPOSURE:
+            self._exposure = None
+            return
+        if self._wanted_exposure is not None:
+            source.set(cv2.CAP_PROP_AUTO_EXPOSURE, _MANUAL)
+            source.set(cv2.CAP_PROP_EXPOSURE, self._wanted_exposure)
+            said = round(source.get(cv2.CAP_PROP_EXPOSURE))
+        self._exposure = said
+
     def _name(self) -> str:
         return f"/dev/video{self._device}" if isinstance(self._device, int) else self._device
 
@@ -130,11 +161,14 @@ class OpenCvCamera:
         source.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
         source.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
         source.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        self._expose(source)
         return source
 
     def _drain(self, source: Any, stopping: threading.Event) -> None:
         failed = 0
         while not stopping.is_set():
+            if self._expose_anew.is_set():
+                self._expose(source)
             frame = _read_rgb(source)
             failed = 0 if frame is not None else failed + 1
             if frame is not None:

@@ -16,6 +16,7 @@ from hardware.drivers import CAMERAS, make_camera, open_camera
 from hardware.drivers.opencv_camera import OpenCvCamera
 from hardware.drivers.recorded_camera import RecordedCamera
 from hardware.pictures import read_gray, read_rgb
+from hardware.ports import ExposureControl
 from models.errors import (
     ConfigurationError,
     DeviceBusy,
@@ -48,6 +49,7 @@ class FakeCapture:
         self.more = threading.Semaphore(0)
         self.opened = True
         self.released = 0
+        self.values: dict[int, float] = {}
 
     def put(self, *frames: Any) -> None:
         self.frames += frames
@@ -60,8 +62,12 @@ class FakeCapture:
     def isOpened(self) -> bool:  # noqa: N802
         return self.opened
 
-    def set(self, _property: int, _number: float) -> bool:
+    def set(self, name: int, number: float) -> bool:
+        self.values[name] = number
         return True
+
+    def get(self, name: int) -> float:
+        return self.values.get(name, 0.0)
 
     def release(self) -> None:
         self.released += 1
@@ -113,6 +119,25 @@ class TestOpenCvCamera:
         capture.put(*(picture(blue=level) for level in range(20)))
         newest = camera.read(after=18)
         assert (newest.sequence, int(newest.pixels[0, 0, 2])) == (19, 19)
+
+    def test_an_exposure_is_set_by_the_thread_that_reads(self, capture: FakeCapture) -> None:
+        """A camera that says what its exposure is can be told another one."""
+        capture.values[cv2.CAP_PROP_EXPOSURE] = 160
+        with OpenCvCamera(0, capture=capture, sleep=lambda _: None) as camera:
+            assert isinstance(camera, ExposureControl)
+            assert camera.exposure() == 160
+            camera.set_exposure(200)
+            capture.put(picture(1), picture(2))
+            camera.read(after=0)
+            assert (camera.exposure(), capture.values[cv2.CAP_PROP_EXPOSURE]) == (200, 200)
+            assert capture.values[cv2.CAP_PROP_AUTO_EXPOSURE] == 1
+
+    def test_a_camera_that_knows_no_exposure_is_left_alone(self, camera: OpenCvCamera, capture: FakeCapture) -> None:
+        camera.set_exposure(200)
+        capture.put(picture(1), picture(2))
+        camera.read(after=0)
+        assert camera.exposure() is None
+        assert cv2.CAP_PROP_EXPOSURE not in capture.values
 
     def test_no_picture_in_time_is_a_timeout(self, camera: OpenCvCamera) -> None:
         with pytest.raises(DeviceTimeout):
