@@ -7,7 +7,6 @@ stream, and its buttons are posts. Serve it with waitress and SERVER_OPTIONS: op
 from __future__ import annotations
 
 import secrets
-import socket
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -53,7 +52,6 @@ SERVER_OPTIONS: Final[Mapping[str, Any]] = {
     "threads": STREAMS_WORST_CASE + 4,  # four are left for the page and its buttons, whatever the streams do
     # A slow screen skips frames instead of queueing them: two or three fit into what is allowed to wait.
     "outbuf_high_watermark": 64 * 1024,
-    "socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)],
     "channel_request_lookahead": 1,  # lets a stream notice that its page is gone
     "ident": None,
 }
