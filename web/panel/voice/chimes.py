@@ -27,16 +27,16 @@ class Note:
 
 
 CHIMES: Final[Mapping[str, tuple[Note, ...]]] = {
-    "good": (Note(0.0, 523.25, 0.16), Note(0.13, 659.26, 0.16), Note(0.26, 783.99, 0.32)),  # up: done
-    "again": (Note(0.0, 440.0, 0.14), Note(0.22, 440.0, 0.22)),  # the same twice: once more, nothing is wrong
-    "staff": (Note(0.0, 587.33, 0.28), Note(0.3, 440.0, 0.28), Note(0.6, 587.33, 0.36)),  # a door bell: somebody comes
+    "good": (Note(0.0, 523.25, 0.14), Note(0.11, 659.26, 0.14), Note(0.22, 783.99, 0.2)),  # up: done
+    "again": (Note(0.0, 440.0, 0.12), Note(0.18, 440.0, 0.15)),  # the same twice: once more, nothing is wrong
+    "staff": (Note(0.0, 587.33, 0.2), Note(0.22, 440.0, 0.2), Note(0.44, 587.33, 0.25)),  # a door bell: somebody comes
 }
 
 
 def chime(name: str) -> npt.NDArray[np.float32]:
     """The sound ``name`` as mono samples at RATE_HZ, float32 within -1..1, (n,)."""
     notes = CHIMES[name]
-    length_s = max(note.at_s + 4.5 * note.decay_s for note in notes)
+    length_s = max(note.at_s + 3.2 * note.decay_s for note in notes)
     sound = np.zeros(int(length_s * RATE_HZ))
     for note in notes:
         start = int(note.at_s * RATE_HZ)
