@@ -117,7 +117,9 @@ class Kiosk:
         if not panel.enabled:
             yield
             return
-        app = create_panel(self.screen, language=panel.language, timezone=panel.timezone)
+        app = create_panel(
+            self.screen, language=panel.language, timezone=panel.timezone, voice=self.config.voice.settings()
+        )
         try:
             server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
         except OSError as error:  # most often: another kiosk, or a demonstration, runs on this machine

@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 
 from models.errors import ConfigurationError
 from web.panel.guard import LOOPBACK_NAMES
+from web.panel.voice.catalogue import VOICES
+from web.panel.voice.settings import VoiceSettings, parse_quiet_hours
 
 
 def _limited(default: Any, *, minimum: float | None = None, maximum: float | None = None) -> Any:
@@ -149,8 +151,7 @@ class PanelConfig:
     slides: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KioskConfig:
+XX
     """Everything a kiosk is told. ``witnesses`` maps a staff id to the Argon2 hash of that person's PIN."""
 
     kiosk: StationConfig = field(default_factory=StationConfig)
@@ -163,6 +164,7 @@ class KioskConfig:
     visit: VisitConfig = field(default_factory=VisitConfig)
     storage: StorageConfig = field(default_factory=StorageConfig)
     panel: PanelConfig = field(default_factory=PanelConfig)
+    voice: VoiceConfig = field(default_factory=VoiceConfig)
     witnesses: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -205,6 +207,10 @@ def parse_config(content: Mapping[str, Any], *, source: str) -> KioskConfig:
         raise ConfigurationError(
             f"{source}: panel.host must be 127.0.0.1, ::1 or localhost: the screen with its preview is this machine's."
         )
+    try:
+        config.voice.settings()
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: voice.quiet_hours: {error}") from error
     if config.center.retry_longest_s < config.center.retry_first_s:
         raise ConfigurationError(f"{source}: center.retry_longest_s must not be less than center.retry_first_s.")
     return config
