@@ -151,7 +151,32 @@ class PanelConfig:
     slides: str = ""
 
 
-XX
+@dataclass(frozen=True, slots=True)
+class VoiceConfig:
+    """How the kiosk speaks. ``folder`` holds the site's own recordings; in ``quiet_hours``, spans of local time such as
+    ``"12:00-14:00, 21:00-07:00"``, ``quiet_volume`` holds."""
+
+    enabled: bool = True
+    language: str = _one_of("mandarin", *VOICES)
+    volume: float = _limited(0.8, minimum=0.0, maximum=1.0)
+    quiet_hours: str = ""
+    quiet_volume: float = _limited(0.4, minimum=0.0, maximum=1.0)
+    folder: str = ""
+
+    def settings(self) -> VoiceSettings:
+        """The same for the screen. Raises ConfigurationError for spans that are none."""
+        return VoiceSettings(
+            enabled=self.enabled,
+            language=self.language,
+            volume=self.volume,
+            quiet_hours=parse_quiet_hours(self.quiet_hours),
+            quiet_volume=self.quiet_volume,
+            folder=Path(self.folder).expanduser() if self.folder else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class KioskConfig:
     """Everything a kiosk is told. ``witnesses`` maps a staff id to the Argon2 hash of that person's PIN."""
 
     kiosk: StationConfig = field(default_factory=StationConfig)
