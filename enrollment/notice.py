@@ -1,4 +1,5 @@
-"""The notice: that a person was told, and when a modality is left out, why. Owns the record; the text is elsewhere.
+"""The notice: that a person was told, and when a modality is left out, why. Owns the record; the words are at the
+screens, and NOTICE_VERSION changes with them.
 
 Face recognition must not be the only way where another exists, and nobody may be enrolled without having been told
 what is stored, for what, for how long and how it is erased; hence a record of who gave which version in which language.
@@ -12,6 +13,7 @@ from enum import StrEnum
 
 from models.errors import InputError
 
+NOTICE_VERSION, NOTICE_LINES = "2026-1", 7  # its lines are ``notice.line_1`` and so on in the panel's texts
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
