@@ -108,7 +108,7 @@ def save_enrollment(session: Session, enrollment: Enrollment) -> None:
     person = session.get(PersonRow, enrollment.person_id)
     if person is None:
         raise InputError("The person is not there any more.", code="person_unknown")
-    _store_key(session, enrollment.wrapped)
+    store_key(session, enrollment.wrapped)
     now = enrollment.enrolled_at
     modalities = {item.modality.value for item in enrollment.references}
     session.execute(
@@ -117,7 +117,7 @@ def save_enrollment(session: Session, enrollment: Enrollment) -> None:
         .where(ReferenceRow.revoked_at.is_(None))
         .values(revoked_at=now)
     )
-    session.add_all(_row_of(item) for item in enrollment.references)
+    session.add_all(row_of(item) for item in enrollment.references)
     session.add(
         NoticeRow(
             notice_id=str(uuid4()),
@@ -168,7 +168,8 @@ def _audit_enrollment(session: Session, enrollment: Enrollment) -> None:
     )
 
 
-def _store_key(session: Session, wrapped: WrappedKey) -> None:
+def store_key(session: Session, wrapped: WrappedKey) -> None:
+    """Keep a person's key. Raises InputError (key_changed) if another one is there."""
     known = wrapped_key_of(session, wrapped.person_id)
     if known is None:
         session.add(
@@ -184,7 +185,8 @@ def _store_key(session: Session, wrapped: WrappedKey) -> None:
     session.flush()
 
 
-def _row_of(item: SealedReference) -> ReferenceRow:
+def row_of(item: SealedReference) -> ReferenceRow:
+    """A sealed reference as a row; the inverse of ``sealed_of``."""
     return ReferenceRow(
         reference_id=item.reference_id,
         person_id=item.person_id,

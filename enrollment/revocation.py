@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from enrollment.repository import audit, bump_gallery
 from models.errors import InputError
-from models.store.center import NoticeRow, PersonKeyRow, PersonRow, ReferenceRow
+from models.store.center import DueRow, NoticeRow, ParcelRow, PersonKeyRow, PersonRow, ReferenceRow
 
 
 def revoke_reference(session: Session, reference_id: str, *, now: datetime, staff_id: str, reason: str) -> None:
@@ -42,11 +42,14 @@ def withdraw_enrollment(session: Session, person_id: str, *, now: datetime, staf
 
 
 def erase_person(session: Session, person_id: str, *, now: datetime, staff_id: str, reason: str) -> None:
-    """Erase a person: key, references, notices and the person's own row. Raises InputError (person_unknown)."""
+    """Erase a person: key, references, notices, written reports, what was due and the person's own row.
+
+    Raises InputError (person_unknown).
+    """
     person = _person(session, person_id)
     site_id = person.site_id
     notices = session.scalars(select(NoticeRow.version).where(NoticeRow.person_id == person_id)).all()
-    for table in (PersonKeyRow, ReferenceRow, NoticeRow, PersonRow):
+    for table in (PersonKeyRow, ReferenceRow, NoticeRow, DueRow, ParcelRow, PersonRow):
         session.execute(delete(table).where(table.person_id == person_id))
     session.expire_all()
     detail = {"reason": reason, "notices": sorted(set(notices))}

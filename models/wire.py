@@ -34,7 +34,8 @@ from models.text import decode_bytes, encode_bytes
 
 __all__ = [
     "PAIRING_NONCE_BYTES", "decode_bytes", "decode_key", "encode_bytes", "encode_key", "open_document", "open_sealed",
-    "pairing_code", "pairing_commitment", "seal_to", "sign_document", "sign_request", "verify_request",
+    "pairing_code", "pairing_commitment", "seal_to", "sign_document", "sign_request", "verify_headers",
+    "verify_request",
 ]  # fmt: skip
 
 _TAG = "muster"
@@ -92,6 +93,23 @@ def sign_request(
     return request.headers
 
 
+def verify_headers(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    key_of: Callable[[str], Ed25519PublicKey | None],
+    now: datetime,
+    max_age_s: float = 300,
+) -> str:
+    """The key id of a request whose headers are signed and fresh. Its body may still be anything.
+
+    It is asked before a large body is read, and never in place of ``verify_request``.
+    Raises SignatureInvalid or SignatureStale.
+    """
+    return _verified(_Request(method.upper(), url, dict(headers.items())), None, key_of, now, max_age_s)[0]
+
+
 def verify_request(
     method: str,
     url: str,
@@ -109,23 +127,35 @@ def verify_request(
     that a forger cannot fill it, and must remember for twice ``max_age_s``.
     Raises SignatureInvalid, SignatureStale or RequestReplayed.
     """
-    verifier = _Verifier(signature_algorithm=ED25519, key_resolver=_Keys(None, key_of))
     request = _Request(method.upper(), url, dict(headers.items()))
+    key_id, nonce = _verified(request, body, key_of, now, max_age_s)
+    if seen_nonce(key_id, nonce, now):
+        raise RequestReplayed("The request was received before.")
+    return key_id
+
+
+def _verified(
+    request: _Request,
+    body: bytes | None,
+    key_of: Callable[[str], Ed25519PublicKey | None],
+    now: datetime,
+    max_age_s: float,
+) -> tuple[str, str]:
+    """Key id and nonce of a request that is signed and fresh, and whole if a body is given."""
+    verifier = _Verifier(signature_algorithm=ED25519, key_resolver=_Keys(None, key_of))
     try:
         # without body= the library would accept any body under an old digest
         results = verifier.verify(request, max_age=None, expect_tag=_TAG, require_components=_COVERED, body=body)
     except (HTTPMessageSignaturesException, ValueError, TypeError, AttributeError) as error:
         raise SignatureInvalid(f"The request's signature does not hold: {error or 'wrong signature'}.") from error
-    if len(results) != 1 or results[0].body is None:
+    if len(results) != 1 or (body is not None and results[0].body is None):
         raise SignatureInvalid("The request does not carry exactly one signature over its body.")
     parameters = results[0].parameters
     key_id, nonce = parameters["keyid"], parameters.get("nonce")
     if not isinstance(key_id, str) or not isinstance(nonce, str) or not 16 <= len(nonce) <= 128:
         raise SignatureInvalid("The request's signature has no usable nonce.")
     _check_age(parameters.get("created"), now=now, max_age_s=max_age_s)
-    if seen_nonce(key_id, nonce, now):
-        raise RequestReplayed("The request was received before.")
-    return key_id
+    return key_id, nonce
 
 
 def _check_age(created: object, *, now: datetime, max_age_s: float) -> None:

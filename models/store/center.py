@@ -22,7 +22,10 @@ class Base(DeclarativeBase):
 
 
 class SiteRow(Base):
-    """An office with its kiosks. ``policy_json`` is a ``models.supervision.SitePolicy``."""
+    """An office with its kiosks. ``policy_json`` is a ``models.supervision.SitePolicy``.
+
+    ``questions`` and ``errands`` are codes, separated by blanks; None where the office never chose.
+    """
 
     __tablename__ = "sites"
 
@@ -30,10 +33,15 @@ class SiteRow(Base):
     name: Mapped[str]
     policy_json: Mapped[str]
     policy_version: Mapped[str]
+    questions: Mapped[str | None]
+    errands: Mapped[str | None]
 
 
 class StaffRow(Base):
-    """A named account: ``role`` is admin, staff or auditor; ``site_id`` None means every site."""
+    """A named account: ``role`` is admin, staff or auditor; ``site_id`` None means every site.
+
+    ``pin_hash`` is Argon2's, of the PIN at kiosks; without one the account is no kiosk's business.
+    """
 
     __tablename__ = "staff"
 
@@ -49,10 +57,44 @@ class StaffRow(Base):
     failed_logins: Mapped[int] = mapped_column(default=0, server_default="0")
     locked_until: Mapped[datetime | None]
     language: Mapped[str] = mapped_column(default="zh_CN", server_default="zh_CN")
+    pin_hash: Mapped[str | None]
+
+
+class StaffKeyRow(Base):
+    """The key of a staff member's own templates, wrapped by the key of ``site_id``: where they were enrolled."""
+
+    __tablename__ = "staff_keys"
+
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.staff_id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.site_id"))
+    key_id: Mapped[str]
+    nonce: Mapped[bytes]
+    ciphertext: Mapped[bytes]
+
+
+class StaffReferenceRow(Base):
+    """A sealed template of a staff member; a table of its own, so that no search among people can ever meet it."""
+
+    __tablename__ = "staff_references"
+
+    reference_id: Mapped[str] = mapped_column(primary_key=True)
+    staff_id: Mapped[str] = mapped_column(ForeignKey("staff.staff_id", ondelete="CASCADE"), index=True)
+    modality: Mapped[str]
+    position: Mapped[int | None]
+    format: Mapped[str]
+    quality: Mapped[float]
+    enrolled_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    nonce: Mapped[bytes]
+    ciphertext: Mapped[bytes]
+    source: Mapped[str]
 
 
 class PersonRow(Base):
-    """A supervised person: number, name, category, level and term, and nothing about an offence."""
+    """A supervised person: number, name, category, level and term, and nothing about an offence.
+
+    ``id_card`` is the digest of ``models.id_card`` under the key of the person's site; the number itself is not kept.
+    """
 
     __tablename__ = "people"
 
@@ -65,6 +107,7 @@ class PersonRow(Base):
     active: Mapped[bool] = mapped_column(default=True, server_default=true())
     term_end: Mapped[date | None]
     created_at: Mapped[datetime]
+    id_card: Mapped[str | None]
 
 
 class PersonKeyRow(Base):
@@ -108,6 +151,58 @@ class NoticeRow(Base):
     given_at: Mapped[datetime]
     staff_id: Mapped[str]
     missing_reason: Mapped[str | None]  # why a modality was not enrolled, as a code
+
+
+class DueRow(Base):
+    """Something that staff want a person to come for, from one day to another. ``errand`` is a models.errands.Errand.
+
+    ``closed_how`` is done or withdrawn; ``closed_by`` is the event that did it, or the account that withdrew it.
+    """
+
+    __tablename__ = "due_items"
+
+    due_id: Mapped[str] = mapped_column(primary_key=True)
+    person_id: Mapped[str] = mapped_column(ForeignKey("people.person_id", ondelete="CASCADE"), index=True)
+    errand: Mapped[str]
+    since: Mapped[date]
+    until: Mapped[date]
+    note_code: Mapped[str | None]
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime]
+    closed_how: Mapped[str | None]
+    closed_by: Mapped[str | None]
+    closed_at: Mapped[datetime | None]
+
+
+class ParcelRow(Base):
+    """A parcel of a kiosk, as received. ``sealed`` is None once an enrollment was taken out of it.
+
+    ``person_id`` is not tied to a person: it is a staff member's where one enrolled their own self.
+    """
+
+    __tablename__ = "parcels"
+
+    parcel_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    person_id: Mapped[str] = mapped_column(index=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("sites.site_id"))
+    kiosk_id: Mapped[str] = mapped_column(ForeignKey("kiosks.kiosk_id"))
+    created_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    key_id: Mapped[str]
+    sha256: Mapped[str] = mapped_column(index=True)
+    size_bytes: Mapped[int]
+    sealed: Mapped[bytes | None]
+
+
+class AnswerLookRow(Base):
+    """That a staff member looked at what a person answered to the office's questions."""
+
+    __tablename__ = "answer_looks"
+
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    staff_id: Mapped[str]
+    looked_at: Mapped[datetime]
 
 
 class KioskRow(Base):

@@ -22,7 +22,7 @@ DUE = {"errand": "leave_return", "since": "2026-03-10", "until": "2026-03-12"}
 
 
 def sealed(subject_id: str, key: WrappedKey, number: int = 1) -> dict[str, Any]:
-    template = Template(TemplateFormat("sface", "1"), b"template of " + subject_id.encode())
+    template = Template(TemplateFormat("sface", 1), b"template of " + subject_id.encode())
     reference = Reference(f"{subject_id}-{number}", subject_id, Modality.FACE, None, template, 0.9, NOW)
     return VAULT.seal(reference, key).to_json()
 

@@ -15,6 +15,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from enrollment.staff_repository import bump_for_staff
 from models.attendance import uuid7
 from models.errors import InputError
 from models.store.center import SiteRow, StaffRow
@@ -134,12 +135,15 @@ def change_account(
     active: bool,
     expires_at: datetime | None,
     by: str,
+    now: datetime,
 ) -> None:
     """Change an account's role, site, end or state. Raises InputError; nobody can take away their own access."""
     row = _account(session, staff_id)
     check_role_and_site(session, role, site_id)
     if staff_id == by and (not active or role != row.role or expires_at is not None or site_id != row.site_id):
         raise InputError("Nobody can take away their own access.", code="own_account")
+    if row.pin_hash is not None:  # kiosks list this account
+        bump_for_staff(session, {row.site_id, site_id}, now)
     row.role, row.site_id, row.active, row.expires_at = role, site_id, active, expires_at
 
 

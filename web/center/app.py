@@ -104,8 +104,10 @@ def _install_interface(app: Flask, center: Center) -> None:
     @app.before_request
     def limit_body() -> None:
         if request.path.startswith(API + "/"):
-            request.max_content_length = center.settings.api_body_bytes
-            if (request.content_length or 0) > center.settings.api_body_bytes:
+            parcel = request.path == API + "/parcels"
+            limit = center.settings.parcel_body_bytes if parcel else center.settings.api_body_bytes
+            request.max_content_length = limit
+            if (request.content_length or 0) > limit:
                 raise RequestEntityTooLarge
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from models.errors import ConfigurationError
+from models.parcels import PARCEL_BODY_BYTES
 from models.store.engine import sqlite_path
 
 MIB = 1024 * 1024
@@ -35,6 +36,8 @@ class CenterSettings:
     request_age_s: float = 300
     tree_head_interval_s: float = 20
     api_body_bytes: int = 4 * MIB
+    parcel_body_bytes: int = PARCEL_BODY_BYTES
+    unproven_body_bytes: int = 64 * 1024  # read before the headers are known to be a paired kiosk's
     console_body_bytes: int = 24 * MIB
     batch_events: int = 200
     page_rows: int = 50

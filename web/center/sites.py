@@ -1,4 +1,7 @@
-"""Sites and their policies. Owns entering and changing them; the policy's own rules stand in ``models.supervision``."""
+"""Sites, their policies, and what they ask and offer. Owns entering and changing them.
+
+The rules of a policy stand in ``models.supervision``, those of questions in ``models.questions``.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import re
 from sqlalchemy.orm import Session
 
 from enrollment.repository import bump_gallery
+from models.errands import USUAL_ERRANDS, Errand
 from models.errors import InputError
+from models.questions import Question, check_questions
 from models.store.center import SiteRow
 from models.supervision import SitePolicy
 from web.center.context import Center
@@ -43,6 +48,31 @@ def change_site(center: Center, session: Session, site_id: str, *, name: str, po
         raise InputError("A changed policy needs a new version.", code="policy_version_same")
     row.name, row.policy_json, row.policy_version = _name(name), json.dumps(policy.to_json()), policy.version
     bump_gallery(session, site_id, center.clock())
+
+
+def change_visit(center: Center, session: Session, site_id: str, *, questions: list[str], errands: list[str]) -> None:
+    """Say what is asked and offered at a site's kiosks. Raises InputError: question_unknown, questions_many,
+    errand_unknown, or errand_report_missing: whoever comes must be able to report."""
+    row = session.get(SiteRow, site_id)
+    if row is None:
+        raise InputError("There is no such site.", code="site_unknown")
+    if not set(errands) <= {errand.value for errand in Errand}:
+        raise InputError("There is no such errand.", code="errand_unknown")
+    if Errand.REPORT_IN_PERSON.value not in errands:
+        raise InputError("A kiosk takes reports in person.", code="errand_report_missing")
+    row.questions = " ".join(check_questions(questions))
+    row.errands = " ".join(errand for errand in USUAL_ERRANDS if errand in errands)
+    bump_gallery(session, site_id, center.clock())
+
+
+def questions_of(row: SiteRow) -> tuple[Question, ...]:
+    """What is asked at a site."""
+    return tuple(Question(code) for code in (row.questions or "").split())
+
+
+def errands_of(row: SiteRow) -> tuple[Errand, ...]:
+    """What is offered at a site; everything, until the office chose."""
+    return USUAL_ERRANDS if row.errands is None else tuple(Errand(code) for code in row.errands.split())
 
 
 def policy_of(row: SiteRow) -> SitePolicy:

@@ -36,6 +36,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     schemas.EventBatch,
     schemas.EventStored,
     schemas.BatchStored,
+    schemas.ParcelSubmission,
+    schemas.ParcelStored,
     schemas.SignedDocument,
     schemas.LedgerHead,
     schemas.Health,
@@ -146,6 +148,15 @@ def _paths() -> dict[str, Any]:
                 {"200": schemas.BatchStored},
                 (*_SIGNED, "415", "422"),
                 body=schemas.EventBatch,
+            )
+        },
+        "/api/v1/parcels": {
+            "post": _operation(
+                "submit_parcel",
+                "Hand in one sealed parcel; idempotent by parcel_id",
+                {"200": schemas.ParcelStored, "201": schemas.ParcelStored},
+                (*_SIGNED, "415", "422"),
+                body=schemas.ParcelSubmission,
             )
         },
         "/api/v1/ledger/head": {

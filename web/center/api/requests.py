@@ -1,7 +1,8 @@
 """Reading a request that may be anything. Owns media type, strict JSON and signatures; refuses to act on it.
 
 The order is fixed: signature first, then revocation, then JSON, then its shape. Nothing unsigned is ever parsed,
-except a request for pairing, which has no key yet.
+except a request for pairing, which has no key yet. Of a large body nothing is read before its headers were found to be
+those of a paired kiosk in use.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import SignatureInvalid
 from models.store.center import KioskRow, NonceRow, PairingRow
-from models.wire import decode_key, verify_request
+from models.wire import decode_key, verify_headers, verify_request
 from web.center.context import Center
 from web.shared.errors import ApiError
 
@@ -28,7 +29,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 # every request runs these, so they are made once
 _KIOSKS, _NONCES = cast(Table, KioskRow.__table__), cast(Table, NonceRow.__table__)
-_KIOSK = select(_KIOSKS.c.kiosk_id, _KIOSKS.c.site_id, _KIOSKS.c.name, _KIOSKS.c.signing_key).where(
+_KIOSK = select(_KIOSKS.c.kiosk_id, _KIOSKS.c.site_id, _KIOSKS.c.name, _KIOSKS.c.signing_key, _KIOSKS.c.status).where(
     _KIOSKS.c.kiosk_id == bindparam("wanted")
 )
 _VISITED = (
@@ -55,6 +56,7 @@ def signed_kiosk(center: Center) -> Caller:
     Raises ApiError 401 (missing, unknown, invalid, stale), 409 (replayed) or 403 (revoked).
     """
     found: list[Caller] = []
+    revoked: list[bool] = []
     active: list[bool] = []
 
     def key_of(key_id: str) -> str | None:
@@ -63,7 +65,12 @@ def signed_kiosk(center: Center) -> Caller:
         if row is None:
             return None
         found.append(Caller(row.kiosk_id, row.site_id, row.name))
+        revoked.append(row.status != "active")
         return str(row.signing_key)
+
+    def proven() -> None:
+        if revoked[-1]:
+            raise ApiError(403, "kiosk_revoked", "This kiosk was revoked.")
 
     def seen(key_id: str, nonce: str, now: datetime) -> bool:
         with center.writing() as session:  # one transaction for the nonce and the visit: each costs a write to the disk
@@ -72,7 +79,7 @@ def signed_kiosk(center: Center) -> Caller:
             active.append(visited.rowcount == 1)
         return False
 
-    _verified(center, key_of, seen)
+    _verified(center, key_of, seen, proven)
     if not active[-1]:
         raise ApiError(403, "kiosk_revoked", "This kiosk was revoked.")
     return found[-1]
@@ -110,8 +117,12 @@ def read_body(model: type[Model]) -> Model:
 
 
 def _verified(
-    center: Center, signing_key_of: Callable[[str], str | None], remember: Callable[[str, str, datetime], bool]
+    center: Center,
+    signing_key_of: Callable[[str], str | None],
+    remember: Callable[[str, str, datetime], bool],
+    proven: Callable[[], None] = lambda: None,
 ) -> str:
+    """The key id of the request. ``proven`` is called once the headers of a large one hold, before its body is read."""
     if "Signature" not in request.headers or "Signature-Input" not in request.headers:
         raise ApiError(401, "signature_missing", "The request is not signed.")
     unknown: list[str] = []
@@ -129,21 +140,32 @@ def _verified(
         except IntegrityError:
             return True
 
+    headers, age_s = dict(request.headers.items()), center.settings.request_age_s
     try:
+        if _large(center):
+            verify_headers(request.method, request.url, headers, key_of=key_of, now=center.clock(), max_age_s=age_s)
+            proven()
         return verify_request(
             request.method,
             request.url,
-            dict(request.headers.items()),
+            headers,
             request.get_data(),
             key_of=key_of,
             now=center.clock(),
             seen_nonce=seen_nonce,
-            max_age_s=center.settings.request_age_s,
+            max_age_s=age_s,
         )
     except SignatureInvalid as error:
         if unknown:
             raise ApiError(401, "kiosk_unknown", "No kiosk is known by this key id.") from error
         raise
+
+
+def _large(center: Center) -> bool:
+    """Whether the body is larger than what is read of anybody, or of a size that it does not tell."""
+    if request.method == "GET":
+        return False
+    return request.content_length is None or request.content_length > center.settings.unproven_body_bytes
 
 
 def _remember(center: Center, session: Session, key_id: str, nonce: str) -> None:

@@ -13,6 +13,7 @@ from werkzeug.http import http_date
 from models.attendance import format_time
 from models.errors import InputError, LedgerError, SignatureInvalid
 from models.ledger_store import IngestStatus, ingest_event, ingest_events, latest_head, log_size
+from models.parcels import Parcel
 from models.store.center import SiteRow
 from models.wire import encode_key
 from web.center.api.requests import read_body, signed_kiosk, signed_pairing
@@ -27,14 +28,20 @@ from web.center.api.schemas import (
     LedgerHead,
     PairingRequest,
     PairingReveal,
+    ParcelStored,
+    ParcelSubmission,
 )
 from web.center.context import the_center
+from web.center.due import settle
 from web.center.galleries import gallery_document, gallery_tag
 from web.center.pairing import open_pairing, pairing_state, reveal_pairing
+from web.center.parcels import take_parcel
 from web.center.version import version
 from web.shared.errors import ApiError
 
 api = Blueprint("api", __name__)
+
+_STORED = IngestStatus.STORED
 
 
 @api.after_request
@@ -100,13 +107,15 @@ def submit() -> ResponseReturnValue:
     try:
         with center.writing() as session:
             done = ingest_event(session, _wire(event), received_at=center.clock(), kiosk_id=caller.kiosk_id)
+            if done.status is _STORED:
+                settle(center, session, [event.body], kiosk_id=caller.kiosk_id)
     except LedgerError as error:
         if error.code == "kiosk_revoked":  # between the check of the signature and this transaction
             raise ApiError(403, error.code, str(error)) from error
         raise
     center.log_grew.set()
     stored = EventStored.model_validate(done.to_json())
-    return _answer(stored, 201 if done.status is IngestStatus.STORED else 200)
+    return _answer(stored, 201 if done.status is _STORED else 200)
 
 
 @api.post("/events/batch", provide_automatic_options=False)
@@ -118,11 +127,29 @@ def submit_batch() -> ResponseReturnValue:
     wires = [_wire(event) for event in batch.events]
     with center.writing() as session:
         done, error = ingest_events(session, wires, received_at=center.clock(), kiosk_id=caller.kiosk_id)
+        stored = [event.body for event, one in zip(batch.events, done, strict=False) if one.status is _STORED]
+        settle(center, session, stored, kiosk_id=caller.kiosk_id)
     center.log_grew.set()
     results = [EventResult.model_validate(one.to_json()) for one in done]
     if error is not None:
         results.append(_rejected(batch.events[len(done)], error))
     return _answer(BatchStored(results=results))
+
+
+@api.post("/parcels", provide_automatic_options=False)
+def submit_parcel() -> ResponseReturnValue:
+    """One sealed parcel: 201 if it is new, 200 if it was there before."""
+    center = the_center()
+    caller = signed_kiosk(center)
+    parcel = Parcel.from_json(read_body(ParcelSubmission).model_dump())
+    with center.writing() as session:
+        row, new = take_parcel(center, session, parcel, kiosk_id=caller.kiosk_id, site_id=caller.site_id)
+        stored = ParcelStored(
+            parcel_id=row.parcel_id,
+            status="stored" if new else "duplicate",
+            received_at=format_time(row.received_at),
+        )
+    return _answer(stored, 201 if new else 200)
 
 
 @api.get("/ledger/head", provide_automatic_options=False)

@@ -128,6 +128,26 @@ class BatchStored(Strict):
     results: list[EventResult]
 
 
+class ParcelSubmission(Strict):
+    """A sealed parcel: pages of a written report, or an enrollment made at the kiosk."""
+
+    parcel_id: Annotated[str, Field(min_length=36, max_length=36, description="UUID of version 7")]
+    kind: Literal["written_report", "enrollment"]
+    person_id: Annotated[str, Field(min_length=1, max_length=64)]
+    created_at: TimeText
+    key_id: Annotated[str, Field(min_length=1, max_length=64)]
+    sealed: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", description="sealed bytes, base64url, no padding")]
+    sha256: HashText
+
+
+class ParcelStored(Strict):
+    """The parcel is at the center; ``duplicate`` says it had been there before."""
+
+    parcel_id: str
+    status: Literal["stored", "duplicate"]
+    received_at: TimeText
+
+
 class SignedDocument(Strict):
     """A document and the center's signature over its canonical bytes (RFC 8785)."""
 

@@ -65,6 +65,7 @@ def change(staff_id: str) -> ResponseReturnValue:
                 active=form.get("active") == "1",
                 expires_at=_end_of(form.get("expires", "")),
                 by=account().staff_id,
+                now=the_center().clock(),
             )
             audit(session, Act.STAFF_WRITE, staff_id, "changed")
     except InputError as error:
