@@ -204,6 +204,7 @@ class Kiosk:
                 clock=clock,
                 on_event=lambda result: self._told(reporter, result),
                 on_stored=reporter.wake,
+                parcels=parcels,
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
             self.parcels = parcels

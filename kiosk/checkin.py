@@ -35,8 +35,9 @@ from kiosk.recording import Recorder
 from kiosk.roster import RosterStore, SitePerson
 from kiosk.screen import HelpAsked, Screen
 from kiosk.thresholds import SiteThresholds
+from kiosk.today import Today, today_of
 from kiosk.verdict import NUMBER_FIRST, Finding, Found, Settled, settle_both, settle_face, settle_left
-from kiosk.visit import BrokenOff, Visit
+from kiosk.visit import BrokenOff, Identified, Visit
 from matcher.fusion import finger_suffices
 from models.attendance import (
     CheckInOutcome,
@@ -47,12 +48,15 @@ from models.attendance import (
     Witness,
     format_time,
 )
+from models.errands import next_report
 from models.errors import AccessDenied, StoreError
 from models.supervision import ReportVerdict, judge_report
 from web.panel.facade import PanelHint, PanelResult, PanelStep
 
 log = structlog.get_logger("kiosk.checkin")
 
+HELP_ASKED = "help_asked"  # the note of a visit that ended because the person wants to see somebody
+_IN_PASSING_S = 2.0  # a finger that was noticed on the sensor still lies there
 WITNESS_WITHIN_S = 900.0  # a staff member vouches while the person still stands there
 _RECOGNISED = frozenset({CheckInOutcome.ACCEPTED, CheckInOutcome.ALREADY_PRESENT, CheckInOutcome.OUTSIDE_WINDOW})
 _BY_RULE = {
@@ -103,15 +107,18 @@ class CheckIn:
             self.face.make_check(0, False)
 
     def run(self, visit: Visit) -> CheckInResult | None:
-        """The whole visit; None if the person left before anything was tried. Raises ShuttingDown, and BrokenOff when
-        the person cancels or claims a number; what was tried until then is recorded and stands in its ``result``."""
+        """The visit until somebody is identified or cannot be; None if the person left before anything was tried, and
+        if nothing is recorded yet of somebody who is ``visit.identified`` and came for something else than to report.
+
+        Raises ShuttingDown, and BrokenOff when the person cancels or claims a number; what was tried until then is
+        recorded and stands in its ``result``."""
         try:
             settled, evidence = self._compare(visit)
         except BrokenOff as broken:
             if not isinstance(broken.request, HelpAsked):
                 broken.result = self._left(visit)
                 raise
-            settled = Settled(CheckInOutcome.REFERRED_TO_STAFF, visit.claimed_id, note="help_asked")
+            settled = Settled(CheckInOutcome.REFERRED_TO_STAFF, visit.claimed_id, note=HELP_ASKED)
             evidence = visit.evidence
         if settled is None:
             return None
@@ -123,19 +130,48 @@ class CheckIn:
         settled = settle_left(policy, visit.face, visit.finger, claimed=visit.claimed_id)
         return None if settled is None else self._store(visit, settled, visit.evidence)
 
-    def end(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...] = ()) -> CheckInResult:
-        """The last part of the line: still valid, the reporting rule, one transaction, the screen."""
-        settled = self._still_valid(visit, settled)
-        settled = self._reported(visit, settled)
+    def end(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...] = ()) -> CheckInResult | None:
+        """The last part of the line: still valid, the reporting rule, one transaction, the screen. None as ``run``."""
+        settled = self.still_valid(visit, settled)
+        if settled.outcome is CheckInOutcome.ACCEPTED and settled.person_id is not None:
+            settled, at_once = self._judged(visit, settled, evidence)
+            if not at_once:
+                return None
+        return self.conclude(visit, settled, evidence)
+
+    def conclude(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...] = ()) -> CheckInResult:
+        """Store how the visit ended, and show it."""
         result = self._store(visit, settled, evidence)
         self.show(visit, result)
         return result
+
+    def _judged(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...]) -> tuple[Settled, bool]:
+        """What the reporting rule makes of an accepted comparison, and whether that is recorded at once."""
+        person = visit.roster.person(settled.person_id)
+        if person is None:
+            return settled, True
+        try:
+            today = self.today(visit, person)
+        except StoreError as error:
+            log.error("journal_unreadable", code=error.code)
+            return replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code), True
+        verdict = judge_report(visit.roster.policy, self.clock.now(), today.reports)
+        visit.identified = Identified(person, settled.method, evidence, _BY_RULE[verdict])
+        return replace(settled, outcome=_BY_RULE[verdict]), today.begins_with_report(visit.roster.errands, person)
+
+    def today(self, visit: Visit, person: SitePerson) -> Today:
+        """What this person did today. Raises StoreError."""
+        now = self.clock.now()
+        events = self.journal.lately(person.person_id, now)
+        return today_of(person, events, policy=visit.roster.policy, now=now)
 
     def _compare(self, visit: Visit) -> tuple[Settled | None, tuple[Evidence, ...]]:
         """Face, then finger where policy or doubt asks for it."""
         person = visit.claimed
         if person is not None and (at_once := _cannot_compare(person)) is not None:
             return at_once, ()
+        if visit.finger_first and self.finger is not None:
+            return self._by_finger(visit, self.finger)
         face = self._look(visit)
         if face.finding is Finding.ABSENT and person is None:
             return None, ()  # nobody was compared: the first try already found nobody there
@@ -151,6 +187,20 @@ class CheckIn:
         settled = settle_both(policy, face, finger, claimed=visit.claimed_id)
         return settled, face.evidence + finger.evidence
 
+    def _by_finger(self, visit: Visit, step: FingerStep) -> tuple[Settled | None, tuple[Evidence, ...]]:
+        """A finger was laid on before anything was asked: search for whose it is; a touch in passing is nothing."""
+        finger = step.run(visit, None, tries=1, wait_s=_IN_PASSING_S)
+        if finger.finding in (Finding.ABSENT, Finding.BROKEN):
+            return None, ()
+        if not finger.matched and visit.tries_left > 0:
+            again = step.run(visit, None, tries=visit.tries_left)
+            finger = again if again.identification is not None or finger.identification is None else finger
+        policy = visit.roster.policy_for(finger.identification.person_id if finger.identification else None)
+        face = Found(Finding.SKIPPED)
+        if finger.matched and not finger_suffices(policy) and self.face is not None:
+            face = self.face.run(visit, tries=max(1, visit.tries_left))
+        return settle_both(policy, face, finger, claimed=None), finger.evidence + face.evidence
+
     def _look(self, visit: Visit) -> Found:
         """The face's part. A claimed person whose finger is enough gets one try with the face, then the finger; one of
         whom both are demanded all tries but the last, which is the finger's."""
@@ -165,8 +215,8 @@ class CheckIn:
     def _finger_possible(self, person: SitePerson | None) -> bool:
         return self.finger is not None and (person is None or self.finger.knows(person))
 
-    def _still_valid(self, visit: Visit, settled: Settled) -> Settled:
-        """Whoever lost all references while standing here is not accepted with them."""
+    def still_valid(self, visit: Visit, settled: Settled) -> Settled:
+        """``settled``, unless the person lost all references, or left the site, while standing here."""
         newest = self.roster.current
         if settled.outcome is not CheckInOutcome.ACCEPTED or newest is visit.roster:
             return settled
@@ -174,18 +224,6 @@ class CheckIn:
         if person is not None and person.active and not person.all_revoked:
             return settled
         return replace(settled, outcome=CheckInOutcome.REFERENCE_REVOKED, note="revoked_during_visit")
-
-    def _reported(self, visit: Visit, settled: Settled) -> Settled:
-        """What the reporting rule makes of an accepted comparison."""
-        if settled.outcome is not CheckInOutcome.ACCEPTED or settled.person_id is None:
-            return settled
-        now = self.clock.now()
-        try:
-            earlier = self.journal.earlier(settled.person_id, now)
-        except StoreError as error:
-            log.error("journal_unreadable", code=error.code)
-            return replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code)
-        return replace(settled, outcome=_BY_RULE[judge_report(visit.roster.policy, now, earlier)])
 
     def _store(
         self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...], witness: Witness | None = None
@@ -219,6 +257,10 @@ class CheckIn:
             signed,
             dict(visit.timings_ms),
         )
+        if signed is None:
+            visit.identified = None  # nothing was accepted either
+        elif visit.first_event is None:
+            visit.first_event = draft.event_id
         done = settled.outcome in _RECOGNISED or settled.outcome is CheckInOutcome.WITNESSED
         self.unrecognised = None if done else result
         return result
@@ -247,27 +289,49 @@ class CheckIn:
         if result.signed is None:
             self.screen.show(PanelStep.HELP, hint=result.note, tries_left=visit.tries_left)
             return
-        if result.note == "help_asked":
+        if result.note == HELP_ASKED:
             self.screen.show(PanelStep.HELP, hint=PanelHint.HELP_ON_THE_WAY, tries_left=visit.tries_left)
             return
         if result.note == NUMBER_FIRST:
             self.screen.show(PanelStep.CLAIM, tries_left=visit.tries_left)
             return
-        person = visit.roster.person(result.person_id)
         named = result.outcome in _RECOGNISED or result.outcome is CheckInOutcome.WITNESSED
-        closed = result.outcome is CheckInOutcome.OUTSIDE_WINDOW
-        opening = visit.roster.policy.next_opening(result.at) if closed else None
+        self.show_result(visit, result.outcome, result.person_id if named else None, result.at, result.receipt)
+
+    def show_result(
+        self,
+        visit: Visit,
+        outcome: CheckInOutcome,
+        person_id: str | None,
+        at: datetime,
+        receipt: str,
+        *,
+        errand: str | None = None,
+    ) -> None:
+        """The result page. ``person_id`` None: nobody is named. ``errand``: what was recorded if it is no report."""
+        person = visit.roster.person(person_id)
         shown = PanelResult(
-            outcome=result.outcome.value,
-            shown_name=person.shown_name if person and named else "",
-            time=format_time(result.at),
-            receipt=result.receipt,
-            next_due=opening.isoformat() if opening else None,
+            outcome=outcome.value,
+            shown_name=person.shown_name if person else "",
+            time=format_time(at),
+            receipt=receipt,
+            next_due=_next_due(visit, outcome, person, at),
+            errand=errand,
         )
         self.screen.show(PanelStep.RESULT, result=shown, tries_left=visit.tries_left)
 
 
+def _next_due(visit: Visit, outcome: CheckInOutcome, person: SitePerson | None, at: datetime) -> str | None:
+    """When to come again: the next opening for whoever came outside of one, else the person's own next report."""
+    if outcome is CheckInOutcome.OUTSIDE_WINDOW:
+        return visit.roster.policy.next_opening(at).isoformat()
+    due = next_report(person.due, visit.roster.policy.local_day(at)) if person else None
+    return due.isoformat() if due else None
+
+
 def _kind(settled: Settled) -> EventType:
+    if settled.note == HELP_ASKED:
+        return EventType.HELP_REQUEST
     return EventType.REPORT_IN_PERSON if settled.outcome in _RECOGNISED else EventType.FAILED_ATTEMPT
 
 

@@ -121,7 +121,12 @@ class PresentationConfig:
 
 @dataclass(frozen=True, slots=True)
 class VisitConfig:
-    """How long the kiosk waits for what."""
+    """How long the kiosk waits for what.
+
+    ``result_s``: a result is shown at least this long, and longer for whoever stands there. ``away_after_s``: a person
+    of whom nothing is seen and who touches nothing has gone. ``rest_s``: after this long without a touch a visit ends
+    even for somebody who stands there, or whom no camera sees.
+    """
 
     look_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
     finger_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
@@ -129,6 +134,8 @@ class VisitConfig:
     absent_after_s: float = _limited(3.0, minimum=0.05, maximum=60)
     result_s: float = _limited(6.0, minimum=0.0, maximum=120)
     leave_timeout_s: float = _limited(15.0, minimum=0.0, maximum=600)
+    away_after_s: float = _limited(4.0, minimum=0.05, maximum=60)
+    rest_s: float = _limited(60.0, minimum=0.05, maximum=600)
 
 
 @dataclass(frozen=True, slots=True)

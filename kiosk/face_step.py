@@ -249,6 +249,8 @@ class FaceStep:
         if answer is None or used is None:
             evidence = () if head.last is None else (self._evidence(visit, head.last, None, presentation),)
             return Found(Finding.UNDECIDED if bond is not None else Finding.NOT_ACQUIRED, evidence=evidence)
+        if answer.matched:
+            visit.probe = templates[0] if bond is None else bond.passed
         return Found(Finding.COMPARED, answer, (self._evidence(visit, used, answer, presentation),))
 
     def _frames_of(self, visit: Visit, head: Head) -> Iterator[Look]:

@@ -78,9 +78,10 @@ class FingerStep:
         on_sensor = self.how.compare == "sensor" and bool(_stored(person, None))
         return on_sensor or person.person_id in self.gallery.people(Modality.FINGER)
 
-    def run(self, visit: Visit, person: SitePerson | None, *, tries: int) -> Found:
+    def run(self, visit: Visit, person: SitePerson | None, *, tries: int, wait_s: float | None = None) -> Found:
         """Up to ``tries`` impressions of ``person`` (None: whoever it is); the first match ends it.
 
+        ``wait_s``: for a finger to be laid on, in each try (default: the configured time).
         Never raises a DeviceError: a broken sensor is a finding.
         """
         found, messy = Found(Finding.ABSENT), False
@@ -90,7 +91,7 @@ class FingerStep:
                 hint: str | None = PanelHint.TRY_AGAIN if attempt else None
                 position = asked[attempt % len(asked)] if asked else None
                 try:
-                    if not self._laid_on(visit, position, hint):
+                    if not self._laid_on(visit, position, hint, wait_s or self.timing.finger_timeout_s):
                         visit.tries_left -= 1
                         continue
                     visit.good_frame()
@@ -111,12 +112,12 @@ class FingerStep:
             return Found(Finding.BROKEN, evidence=found.evidence)
         return Found(Finding.NOT_ACQUIRED) if messy and found.identification is None else found
 
-    def _laid_on(self, visit: Visit, position: FingerPosition | None, hint: str | None) -> bool:
+    def _laid_on(self, visit: Visit, position: FingerPosition | None, hint: str | None, within_s: float) -> bool:
         """Wait for a finger; False if none came within the time of a try."""
-        deadline = visit.clock.seconds() + self.timing.finger_timeout_s
+        deadline = visit.clock.seconds() + within_s
         visit.screen.show(PanelStep.FINGER, finger=_code(position), hint=hint, tries_left=visit.tries_left)
         while visit.clock.seconds() < deadline:
-            wait_s = min(_CAPTURE_SLICE_S, self.timing.finger_timeout_s)
+            wait_s = min(_CAPTURE_SLICE_S, within_s)
             if self._ask(visit, lambda sensor, wait_s=wait_s: sensor.capture(timeout_s=wait_s)):  # type: ignore[misc]
                 return True
         return False

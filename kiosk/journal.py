@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -25,6 +25,7 @@ from models.attendance import (
     FIRST_HASH,
     FIRST_SEQ,
     AttendanceEvent,
+    Detail,
     SignedEvent,
     canonical,
     sign_event,
@@ -34,9 +35,9 @@ from models.attendance import (
 from models.errors import InputError, SignatureInvalid, StoreError
 from models.store.engine import reading, writing
 from models.store.kiosk import JournalRow, MetaRow
-from models.supervision import PastReport
 
 _REACH_BACK = timedelta(hours=36)  # a site's calendar day, in whatever time zone, began within this
+Details = Mapping[str, Detail]
 _HEAD = "head"  # meta: seq and hash of the newest event, so that a tail cut off is noticed
 
 
@@ -109,12 +110,15 @@ class Journal:
         self._clock = clock
         self._ballast = ballast
 
-    def append(self, draft: AttendanceEvent) -> SignedEvent:
+    def append(self, draft: AttendanceEvent, *, beside: Callable[[Session], Details] | None = None) -> SignedEvent:
         """Put ``draft`` at the end of the chain, sign it, store it; once this returns it is on the disk.
 
         Sequence, previous hash and kiosk are assigned here. When the disk is full the ballast is freed and the event
-        written once more. Raises StoreError if it is not stored; then nothing of it is.
+        written once more. ``beside`` stores what the event names in the same transaction and answers with the details
+        to add; for that the ballast is kept. Raises StoreError if it is not stored; then nothing of it is.
         """
+        if beside is not None:
+            return self._write(draft, beside)
         try:
             return self._write(draft)
         except StoreError:
@@ -122,8 +126,10 @@ class Journal:
                 raise
             return self._write(draft)
 
-    def _write(self, draft: AttendanceEvent) -> SignedEvent:
+    def _write(self, draft: AttendanceEvent, beside: Callable[[Session], Details] | None = None) -> SignedEvent:
         with writing(self._engine) as session:
+            if beside is not None:
+                draft = replace(draft, details={**draft.details, **beside(session)})
             seq, prev_hash = self._head(session)
             placed = with_position(replace(draft, kiosk_id=self.kiosk_id), seq=seq + 1, prev_hash=prev_hash)
             signed = sign_event(placed, self._key)
@@ -226,8 +232,8 @@ class Journal:
         with reading(self._engine) as session:
             return [Quarantined(row.seq, row.event_id, row.last_error or "") for row in session.scalars(wanted)]
 
-    def earlier(self, person_id: str, now: datetime) -> list[PastReport]:
-        """This person's visits at this kiosk within the last 36 hours, oldest first, verified. Raises StoreError."""
+    def lately(self, person_id: str, now: datetime) -> list[AttendanceEvent]:
+        """This person's events at this kiosk within the last 36 hours, oldest first, verified. Raises StoreError."""
         wanted = (
             select(JournalRow)
             .where(JournalRow.recorded_at > now - _REACH_BACK)
@@ -235,8 +241,13 @@ class Journal:
             .order_by(JournalRow.seq)
         )
         with reading(self._engine) as session:
-            events = [self._verified(row).event for row in session.scalars(wanted)]
-        return [PastReport(event.captured_at, event.outcome) for event in events if event.outcome is not None]
+            return [self._verified(row).event for row in session.scalars(wanted)]
+
+    def newest(self) -> SignedEvent | None:
+        """The end of the chain, verified; None before the first event. Raises StoreError."""
+        with reading(self._engine) as session:
+            row = session.scalars(select(JournalRow).order_by(JournalRow.seq.desc()).limit(1)).first()
+            return None if row is None else self._verified(row)
 
     def verify(self) -> int:
         """Check every signature and the whole chain; how many events hold. Raises StoreError naming the first that

@@ -5,10 +5,11 @@ Everything that a kiosk records goes through here, whoever asked for it: one spe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from sqlalchemy.orm import Session
 
 from kiosk.clock import Clock
 from kiosk.journal import Journal
@@ -71,11 +72,16 @@ class Recorder:
             details=dict(details or {}),
         )
 
-    def store(self, draft: AttendanceEvent) -> SignedEvent:
-        """Sign and store in one transaction; once this returns it is on the disk. Raises StoreError."""
+    def store(
+        self, draft: AttendanceEvent, *, beside: Callable[[Session], Mapping[str, Detail]] | None = None
+    ) -> SignedEvent:
+        """Sign and store in one transaction; once this returns it is on the disk. Raises StoreError.
+
+        ``beside`` as for ``Journal.append``.
+        """
         named = {"record_id": draft.event_id, "kiosk_id": self.journal.kiosk_id, "type": draft.type}
         try:
-            signed = self.journal.append(draft)
+            signed = self.journal.append(draft, beside=beside)
         except StoreError as error:
             log.error("event_not_stored", **named, code=error.code)
             raise

@@ -1,7 +1,7 @@
 """The matcher thread: waits for people, walks each visit down the line, shows how it ended, waits for the next.
 
-Owns the engines (none of them is safe across threads) and the idle loop. Refuses to touch a device: frames come from
-the camera's thread, fingers from the sensor's. Other threads reach in with messages only.
+Owns the engines (none of them is safe across threads) and the order of visits. Refuses to touch a device: frames come
+from the camera's thread, fingers from the sensor's. Other threads reach in with messages only.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from typing import Any, TypeVar
 
 import structlog
 
-from hardware.ports import Frame
-from kiosk.checkin import CheckIn, CheckInResult
+from kiosk.checkin import HELP_ASKED, CheckIn, CheckInResult
+from kiosk.claims import UnknownClaims
 from kiosk.clock import Clock
 from kiosk.config import KioskConfig
 from kiosk.devices import CameraReader
-from kiosk.looking import Look, look
+from kiosk.documents import DocumentDesk, Parcels
+from kiosk.errands import Errands
+from kiosk.finger_watch import FingerWatch
+from kiosk.lobby import FingerLaid, Lobby
+from kiosk.looking import Look
 from kiosk.recording import Recorder
 from kiosk.roster import Roster, RosterStore, SitePerson
-from kiosk.screen import Cancelled, Claim, HelpAsked, Request, Screen, StaffActed
+from kiosk.screen import CardClaim, Claim, HelpAsked, Request, Screen, StaffActed
 from kiosk.staffing import NoStaffDesk, StaffDesk, StationTools
 from kiosk.verdict import Settled
 from kiosk.visit import BrokenOff, ShuttingDown, Visit
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from models.attendance import CheckInOutcome
-from models.biometrics import Modality, Reference
-from models.errors import AccessDenied, DeviceError, TemplateError
+from models.biometrics import Reference
+from models.errors import AccessDenied, TemplateError
 from web.panel.facade import PanelHint, PanelStep
 
 log = structlog.get_logger("kiosk.station")
 Answer = TypeVar("Answer")
 
-_IDLE_LOOK_S = 0.1  # between two looks for somebody, so that an empty room costs little
-_NEAR_LOOKS = 2
-_GONE_LOOKS = 4
-_HELP_S = 60.0
-_NOTHING_CAN_BE_ASKED_S = 0.2
+_BEGINNING = (Claim, CardClaim, HelpAsked, StaffActed)  # what may begin a visit, or staff's work, after another
 
 
 class Station(threading.Thread):
     """One kiosk's matcher thread. ``on_event`` is told of every result, ``on_stored`` of every other event that was
-    stored (the reporter's alarm clock). ``desk`` serves staff between visits."""
+    stored (the reporter's alarm clock). ``desk`` serves staff between visits; ``parcels`` take written reports."""
 
     def __init__(  # noqa: PLR0913 - the parts of a station, each named
         self,
@@ -61,6 +61,7 @@ class Station(threading.Thread):
         on_event: Callable[[CheckInResult], None] = lambda result: None,
         on_stored: Callable[[], None] = lambda: None,
         desk: StaffDesk | None = None,
+        parcels: Parcels | None = None,
     ) -> None:
         super().__init__(name="matcher", daemon=True)
         self.died: BaseException | None = None
@@ -80,7 +81,22 @@ class Station(threading.Thread):
         self._thresholds = checkin.thresholds
         self._stopping = threading.Event()
         self._messages: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
-        self._seen = -1
+        self._unknown = UnknownClaims(clock.seconds)
+        documents = None if parcels is None or camera is None else DocumentDesk(screen, parcels)
+        self._errands = Errands(checkin, config, self._tell, on_stored, documents)
+        self._lobby = Lobby(
+            config,
+            screen,
+            gallery,
+            clock.seconds,
+            self._heard,
+            self._fresh,
+            self._stopping.is_set,
+            engine=engine,
+            camera=camera,
+            face=checkin.face,
+            fingers=None if checkin.finger is None else FingerWatch(checkin.finger.sensor, clock.seconds),
+        )
 
     def run(self) -> None:
         """The thread's body."""
@@ -130,7 +146,7 @@ class Station(threading.Thread):
             camera=self._camera,
             fresh=self._fresh,
             hear=self._heard_or_over,
-            glance=self._glance,
+            glance=self._lobby.glance,
             visit=lambda person: self._visit(self._fresh(), person),
             tell=self._tell,
             wake=self._on_stored,
@@ -148,40 +164,57 @@ class Station(threading.Thread):
         return answer
 
     def one_visitor(self) -> None:
-        """Wait for somebody and serve them, and whoever claims a number right after."""
-        request = self._wait_for_somebody()
+        """Wait for somebody and serve them, and whoever asks for something right after."""
+        request = self._lobby.somebody()
         while request is not None:
             request = self._serve(request)
 
-    def _serve(self, request: Request | Look) -> Request | None:
+    def _serve(self, request: Request | Look | FingerLaid) -> Request | None:
         """One visit from its beginning to the empty screen; a request that came meanwhile begins the next."""
-        roster = self._fresh()
-        person: SitePerson | None = None
-        if isinstance(request, Claim):
-            person = roster.by_number(request.number)
-            if person is None:
-                return self._linger(PanelStep.CLAIM, hint=PanelHint.NUMBER_UNKNOWN)
         if isinstance(request, StaffActed):
             return self._desk.serve(request, self.tools())
-        if not isinstance(request, Claim | HelpAsked | Look):
-            return None
-        visit = self._visit(roster, person)
+        if isinstance(request, Claim | CardClaim):
+            return self._serve_claim(request)
+        if isinstance(request, HelpAsked | Look | FingerLaid):
+            return self._visited(request, None)
+        return None
+
+    def _serve_claim(self, request: Claim | CardClaim) -> Request | None:
+        """Whoever says who they are, if there is such a person; nobody's number or card is recorded."""
+        if self._unknown.too_many:
+            return self._page(PanelStep.HELP, PanelHint.TOO_MANY_NUMBERS)
+        roster = self._fresh()
+        if isinstance(request, Claim):
+            person, hint = roster.by_number(request.number), PanelHint.NUMBER_UNKNOWN
+        else:
+            person, hint = roster.by_id_card(request.digest), PanelHint.CARD_UNKNOWN
+        if person is None:
+            self._unknown.note()
+            return self._page(PanelStep.CLAIM, hint)
+        return self._visited(request, person)
+
+    def _visited(self, request: Request | Look | FingerLaid, person: SitePerson | None) -> Request | None:
+        visit = self._visit(self._fresh(), person)
+        visit.finger_first = isinstance(request, FingerLaid)
         try:
-            if isinstance(request, HelpAsked):
-                result: CheckInResult | None = self._checkin.end(
-                    visit, Settled(CheckInOutcome.REFERRED_TO_STAFF, note="help_asked")
-                )
-            else:
-                self._screen.show(PanelStep.LOOK, tries_left=visit.tries_left)
-                result = self._checkin.run(visit)
+            result = self._walked(visit, asked_for_help=isinstance(request, HelpAsked))
         except BrokenOff as broken:
             if broken.result is not None:
                 self._tell(broken.result)
-            return broken.request if isinstance(broken.request, Claim | StaffActed) else None
-        if result is None:
-            return None
-        self._tell(result)
-        return self._after(result)
+            return broken.request if isinstance(broken.request, _BEGINNING) else None
+        if result is not None:
+            self._tell(result)
+        if visit.identified is not None:
+            return self._errands.serve(visit, result) or self._lobby.until_gone()
+        return None if result is None else self._after(result)
+
+    def _walked(self, visit: Visit, *, asked_for_help: bool) -> CheckInResult | None:
+        """The visit down the line."""
+        if asked_for_help:
+            return self._checkin.end(visit, Settled(CheckInOutcome.REFERRED_TO_STAFF, note=HELP_ASKED))
+        step = PanelStep.FINGER if visit.finger_first else PanelStep.LOOK
+        self._screen.show(step, tries_left=visit.tries_left)
+        return self._checkin.run(visit)
 
     def _tell(self, result: CheckInResult) -> None:
         self.last = result
@@ -217,32 +250,6 @@ class Station(threading.Thread):
                 log.error("template_unreadable", reference_id=item.reference_id, reason=error.code)
         return readable
 
-    def _wait_for_somebody(self) -> Request | Look | None:
-        """Until somebody stands near, or asks for something; None to look around (the station stops)."""
-        near = 0
-        self._screen.show(PanelStep.IDLE, tries_left=self._roster.current.policy.max_tries)
-        while not self._stopping.is_set():
-            self._fresh()
-            request = self._heard(_IDLE_LOOK_S)
-            if request is not None:
-                return request
-            seen = self._glance()
-            near = near + 1 if seen is not None and self._is_near(seen) else 0
-            if near >= _NEAR_LOOKS and seen is not None:
-                if self._may_search():
-                    return seen
-                self._screen.show(PanelStep.CLAIM)  # too many people here to search: the number goes first
-            elif near == 1:
-                self._screen.show(PanelStep.APPROACH)
-            elif near == 0 and self._screen.state().step in (PanelStep.APPROACH, PanelStep.CLAIM):
-                self._screen.show(PanelStep.IDLE)
-        return None
-
-    def _may_search(self) -> bool:
-        roster = self._fresh()
-        people = len(self._gallery.people(Modality.FACE))
-        return roster.version > 0 and people <= roster.policy.identify_up_to
-
     def _heard(self, wait_s: float) -> Request | None:
         """Answer messages of other threads, then whatever was tapped on the screen within ``wait_s``.
 
@@ -261,61 +268,18 @@ class Station(threading.Thread):
             except Exception as error:  # handed to the thread that asked
                 answer.set_exception(error)
 
-    def _glance(self) -> Look | None:
-        """One look at the newest frame; None without a working camera or a new frame."""
-        if self._camera is None or self._engine is None:
-            return None
-        try:
-            frame: Frame | None = self._camera.read(after=self._seen, timeout_s=_NOTHING_CAN_BE_ASKED_S)
-        except DeviceError:  # noted on the screen and in the log by the camera's own thread
-            return None
-        if frame is None:
-            return None
-        self._seen = frame.sequence
-        seen = look(self._engine, frame)
-        if self._checkin.face is not None:
-            self._checkin.face.note(seen)
-        return seen
-
-    def _is_near(self, seen: Look) -> bool:
-        if seen.face is None:
-            return False
-        return bool(seen.face.box[2] >= self._config.face.near_width_share * seen.frame.pixels.shape[1])
-
     def _after(self, result: CheckInResult) -> Request | None:
-        """Leave the last page up for a while, then wait until the person has gone."""
-        step = self._screen.state().step
-        shown_s = _HELP_S if step == PanelStep.HELP else self._config.visit.result_s
-        request = self._pause(shown_s)
-        if isinstance(request, Claim | HelpAsked | StaffActed):
-            return request
-        if request is None and step != PanelStep.HELP:
-            return self._until_gone()
-        return None
+        """Leave the last page of somebody who was not identified up for a while, then wait until they have gone."""
+        while True:
+            request = self._lobby.stay(least_s=self._config.visit.result_s)
+            if result.note == HELP_ASKED and isinstance(request, HelpAsked):
+                continue  # asked already: that is one request, and one record
+            if isinstance(request, _BEGINNING):
+                return request
+            return self._lobby.until_gone() if request is None else None
 
-    def _linger(self, step: PanelStep, *, hint: str) -> Request | None:
-        """A page with a hint, until something is tapped."""
+    def _page(self, step: PanelStep, hint: PanelHint) -> Request | None:
+        """A page with a hint, until something is asked for or nobody is there."""
         self._screen.show(step, hint=hint)
-        request = self._pause(self._config.visit.result_s)
-        return None if isinstance(request, Cancelled) else request
-
-    def _pause(self, wait_s: float) -> Request | None:
-        """Wait, but listen."""
-        deadline = self._clock.seconds() + wait_s
-        while not self._stopping.is_set() and (left_s := deadline - self._clock.seconds()) > 0:
-            request = self._heard(min(_IDLE_LOOK_S, left_s))
-            if request is not None:
-                return request
-        return None
-
-    def _until_gone(self) -> Request | None:
-        """Whoever still stands here after a visit does not begin another one before stepping back."""
-        self._screen.show(PanelStep.IDLE)
-        deadline, gone = self._clock.seconds() + self._config.visit.leave_timeout_s, 0
-        while not self._stopping.is_set() and self._clock.seconds() < deadline and gone < _GONE_LOOKS:
-            request = self._heard(_IDLE_LOOK_S)
-            if request is not None:
-                return request
-            seen = self._glance()
-            gone = 0 if seen is not None and self._is_near(seen) else gone + 1
-        return None
+        request = self._lobby.stay(least_s=self._config.visit.result_s)
+        return request if isinstance(request, _BEGINNING) else None

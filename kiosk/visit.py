@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from kiosk.clock import Clock
 from kiosk.roster import Roster, SitePerson
-from kiosk.screen import Request, Screen
+from kiosk.screen import Chosen, Request, Screen
 from kiosk.verdict import Finding, Found
-from models.attendance import Evidence
+from models.attendance import CheckInOutcome, Evidence, Method
+from models.biometrics import Template
 
 if TYPE_CHECKING:
     from kiosk.checkin import CheckInResult
@@ -36,10 +37,26 @@ class ShuttingDown(Exception):  # noqa: N818 - the station's wish, not an error
     """The station stops; the visit leaves no event."""
 
 
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """Who was identified in a visit, and by what; every errand of the visit carries it.
+
+    ``outcome`` is what the reporting rule says of a report in person now.
+    """
+
+    person: SitePerson
+    method: Method
+    evidence: tuple[Evidence, ...]
+    outcome: CheckInOutcome
+
+
 @dataclass(slots=True)
 class Visit:
     """The state of one visit. ``roster`` is the version that the visit began with.
 
+    ``finger_first``: it began with a finger laid on the sensor. ``probe`` is a template of the face that was compared,
+    for as long as the visit lasts; ``identified`` is set once somebody was, ``first_event`` once
+    that was recorded, ``closed`` once nothing more may be.
     ``strikes``: tries in which the head did something else than it was asked; ``moves_little``: the last try came to
     nothing without that. ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is
     broken off.
@@ -55,6 +72,11 @@ class Visit:
     first_good_ns: int | None = None
     strikes: int = 0
     moves_little: bool = False
+    finger_first: bool = False
+    probe: Template | None = None
+    identified: Identified | None = None
+    first_event: str | None = None
+    closed: bool = False
     face: Found = field(default_factory=lambda: Found(Finding.SKIPPED))
     finger: Found = field(default_factory=lambda: Found(Finding.SKIPPED))
 
@@ -69,12 +91,23 @@ class Visit:
         return self.face.evidence + self.finger.evidence
 
     def watch(self) -> None:
-        """Raise BrokenOff if the person asked for something, ShuttingDown if the station ends."""
+        """Raise BrokenOff if the person asked for something, ShuttingDown if the station ends.
+
+        Nothing is offered to choose while somebody is compared: a choice is a late tap on an earlier page.
+        """
+        request = self.hear(0.0)
+        if request is not None and not isinstance(request, Chosen):
+            raise BrokenOff(request)
+
+    def hear(self, wait_s: float) -> Request | None:
+        """What was asked for on the screen, within ``wait_s``. Raises ShuttingDown if the station ends."""
+        self.end_if_stopping()
+        return self.screen.next_request(wait_s)
+
+    def end_if_stopping(self) -> None:
+        """Raise ShuttingDown if the station ends."""
         if self.stopping():
             raise ShuttingDown
-        request = self.screen.next_request()
-        if request is not None:
-            raise BrokenOff(request)
 
     def good_frame(self, *, taken_ns: int | None = None) -> None:
         """The clock of the visit's response time starts with the first good frame, at ``taken_ns`` (default: now)."""

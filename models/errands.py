@@ -94,6 +94,28 @@ def offered(
     return tuple(sorted(shown, key=lambda item: (item[0] is Errand.HELP_REQUEST, not item[1], order[item[0]])))
 
 
+def reports_at_once(
+    choices: Sequence[tuple[Errand, bool]], due: Sequence[DueItem] | None, today: date, *, already: bool
+) -> bool:
+    """Whether a report in person is recorded as soon as somebody is identified, before anything is asked.
+
+    ``choices`` as ``offered`` makes them, ``due`` None from a center that does not say, ``already``: a report counted
+    today. Where there is nothing else to choose, and where nothing is known, coming is reporting.
+    """
+    others = [is_due for errand, is_due in choices if errand is not Errand.REPORT_IN_PERSON]
+    if not others:
+        return True
+    if already:
+        return not any(others)
+    return due is None or any(item.errand is Errand.REPORT_IN_PERSON and item.open_on(today) for item in due)
+
+
+def next_report(due: Sequence[DueItem] | None, today: date) -> date | None:
+    """The last day of the next report in person that is not open yet; None if none is known."""
+    later = [item for item in due or () if item.errand is Errand.REPORT_IN_PERSON and item.since > today]
+    return min(later, key=lambda item: item.since).until if later else None
+
+
 def _inside(errand: Errand, done_today: Sequence[EventType]) -> bool:
     """Whether the person came in for this and has not gone out."""
     entry = errand if errand in _PAIRS else next(first for first, last in _PAIRS.items() if last is errand)

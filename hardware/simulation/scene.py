@@ -18,6 +18,7 @@ import hardware.simulation.suite  # noqa: F401 - adds the suite's kinds to the b
 from hardware.simulation.acts import Act
 from hardware.simulation.behaviours import Stage, behaviour_named
 from hardware.simulation.fingers import SimulatedFinger
+from hardware.simulation.papers import HeldPaper, Paper
 from hardware.simulation.prompts import Heard
 from hardware.simulation.room import Room, View
 from hardware.simulation.visitor import FINGER_NAMES, Visitor
@@ -66,6 +67,7 @@ class Scene:
         self._playing = threading.Lock()
         self._present: list[Presence] = []
         self._laid: _Laid | None = None
+        self._page: HeldPaper | None = None
         self._touches: dict[int, int] = {}
         self._view: View | None = None
         self._faults: dict[tuple[str, str], Callable[[], None]] = {}
@@ -132,9 +134,9 @@ class Scene:
             self._present = [replace(p, act=p.act.hears(heard, self._rng)) for p in self._present]
 
     def leave(self) -> None:
-        """Everybody walks out of the picture and takes the finger away."""
+        """Everybody walks out of the picture and takes finger and page away."""
         with self._lock:
-            now = self._clock()
+            now, self._page = self._clock(), None
             self._present = [replace(p, act=p.act.leaving(now)) for p in self._present]
             self._laid = None
 
@@ -163,6 +165,16 @@ class Scene:
         with self._lock:
             self._laid = None
 
+    def hold_page(self, paper: Paper, way: str = "still") -> None:
+        """A page is held up to the camera, before whoever is there (see ``papers.WAYS``). Raises ConfigurationError."""
+        with self._lock:
+            self._page = HeldPaper.make(paper, way, self._clock())
+
+    def lower_page(self) -> None:
+        """The page is taken away."""
+        with self._lock:
+            self._page = None
+
     def on_glass(self) -> UInt8Array | None:
         """What the sensor's glass shows now."""
         self.advance()
@@ -189,12 +201,14 @@ class Scene:
         with self._lock:
             now = self._clock()
             self._forget_gone(now)
-            present, view = list(self._present), self._view
+            present, view, page = list(self._present), self._view, self._page
         if view is None:
             view = present[0].view if present else View()
         frame = self._room.wall()
         for presence in present:
             presence.act.paint(frame, now)
+        if page is not None:
+            page.paint(frame, now)
         return self._room.look(frame, view, sequence=sequence)
 
     def light_now(self) -> View:

@@ -222,6 +222,8 @@ def quick_config(url: str, state_dir: Path, **tables: dict[str, Any]) -> KioskCo
             "absent_after_s": 0.6,
             "result_s": 0.2,
             "leave_timeout_s": 0.2,
+            "away_after_s": 1.0,
+            "rest_s": 3.0,
         },
     }
     for name, table in tables.items():

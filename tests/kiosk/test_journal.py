@@ -60,12 +60,12 @@ def test_the_same_event_is_not_stored_twice(journal: Journal) -> None:
     assert journal.verify() == 1
 
 
-def test_earlier_visits_are_those_of_this_person_and_of_late(engine: Engine) -> None:
+def test_events_of_late_are_this_persons_only(engine: Engine) -> None:
     now = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
     for days, person in ((3, "p1"), (0, "p1"), (0, "p2")):
         moment = now - timedelta(days=days)
         journal_in(engine, clock=clock_at(moment)).append(draft(person, at=moment))
-    found = journal_in(engine).earlier("p1", now)
+    found = journal_in(engine).lately("p1", now)
     assert [(item.captured_at, item.outcome) for item in found] == [(now, CheckInOutcome.ACCEPTED)]
 
 

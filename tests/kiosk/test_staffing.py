@@ -58,6 +58,6 @@ def test_the_desk_serves_staff_between_visits_and_hands_back_what_was_asked_for(
     assert running.result().outcome is CheckInOutcome.REFERRED_TO_STAFF
     running.delivered()
     assert [row.type for row in site.real.events(running.pairing.kiosk_id)] == [
-        "staff", "failed_attempt", "staff", "failed_attempt",
+        "staff", "help_request", "staff", "failed_attempt",
     ]  # fmt: skip
     assert "2468" not in repr(StaffActed("sign_in", {"pin": "2468"})) + repr(Claim("2468"))

@@ -42,6 +42,9 @@ class PanelHint(StrEnum):
     TURN_BACK = "turn_back"
     NUMBER_UNKNOWN = "number_unknown"
     UNCOVER_FACE = "uncover_face"
+    CARD_UNKNOWN = "card_unknown"
+    TOO_MANY_NUMBERS = "too_many_numbers"
+    PAGE_NOT_SEEN = "page_not_seen"
     PAGE_UNCLEAR = "page_unclear"
     PAGE_TAKEN = "page_taken"
     HELP_ON_THE_WAY = "help_on_the_way"
@@ -105,6 +108,7 @@ class PanelResult:
 
     ``outcome`` is a CheckInOutcome's value, ``shown_name`` the last character of the name (empty when nobody was
     identified), ``time`` RFC 3339 in UTC, ``receipt`` the receipt number, ``next_due`` an ISO date or time, if known.
+    ``errand``: an Errand's value, or "presence", if something else than a report in person was recorded.
     """
 
     outcome: str
@@ -112,6 +116,7 @@ class PanelResult:
     time: str
     receipt: str
     next_due: str | None = None
+    errand: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,7 @@ def state_body(state: PanelState) -> dict[str, Any]:
             "time": result.time,
             "receipt": result.receipt,
             "next_due": result.next_due,
+            "errand": result.errand,
         },
         "pairing_code": state.pairing_code,
         "devices": [{"name": name, "ok": ok, "code": code} for name, ok, code in state.devices],
