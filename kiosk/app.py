@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -35,6 +36,9 @@ from kiosk.presence import make_checks
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
+from kiosk.staff.desk import Desk
+from kiosk.staff.parts import DeskParts, exposure_control
+from kiosk.staff.pins import BackOff
 from kiosk.station import Station
 from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
 from kiosk.thresholds import SiteThresholds
@@ -118,7 +122,11 @@ class Kiosk:
             yield
             return
         app = create_panel(
-            self.screen, language=panel.language, timezone=panel.timezone, voice=self.config.voice.settings()
+            self.screen,
+            language=panel.language,
+            timezone=panel.timezone,
+            slides=Path(panel.slides).expanduser() if panel.slides else None,
+            voice=self.config.voice.settings(),
         )
         try:
             server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
@@ -204,6 +212,19 @@ class Kiosk:
                 clock=clock,
                 on_event=lambda result: self._told(reporter, result),
                 on_stored=reporter.wake,
+                desk=Desk(
+                    DeskParts(
+                        back_off=BackOff(store, clock.seconds),
+                        vault=vault,
+                        parcels=parcels,
+                        journal=journal,
+                        sensor=sensor,
+                        exposure=exposure_control(self._given[0]),
+                        face_engine=face_engine,
+                        finger_engine=finger_engine,
+                        language=config.panel.language,
+                    )
+                ),
                 parcels=parcels,
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter

@@ -183,6 +183,14 @@ class VoiceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StaffConfig:
+    """How staff sign in here. ``pin_alone`` lets those of ``[witnesses]`` in without a face or a finger, as long as the
+    center names no staff: nobody can compare them with anything."""
+
+    pin_alone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class KioskConfig:
     """Everything a kiosk is told. ``witnesses`` maps a staff id to the Argon2 hash of that person's PIN."""
 
@@ -197,6 +205,7 @@ class KioskConfig:
     storage: StorageConfig = field(default_factory=StorageConfig)
     panel: PanelConfig = field(default_factory=PanelConfig)
     voice: VoiceConfig = field(default_factory=VoiceConfig)
+    staff: StaffConfig = field(default_factory=StaffConfig)
     witnesses: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -29,3 +29,8 @@ class DeskParts:
     can_print: Callable[[], bool] = lambda: False
     print_slip: Callable[[Slip], bool] = lambda slip: False  # whether it was taken; never waits
     language: str = "zh_CN"
+
+
+def exposure_control(camera: object) -> ExposureControl | None:
+    """The camera's driver, where its exposure can be set; safe from other threads, since its own thread sets it."""
+    return camera if isinstance(camera, ExposureControl) else None

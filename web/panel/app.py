@@ -33,7 +33,7 @@ from web.panel.facade import (
     PanelStep,
 )
 from web.panel.guard import has_token, refusal, seal
-from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states
+from web.panel.push import BOUNDARY, PREVIEW_STEPS, push_frames, push_states, shows_preview
 from web.panel.slides import Slides, slide_body
 from web.panel.streams import Stream, Streams
 from web.panel.texts import LANGUAGES, load_texts
@@ -102,7 +102,7 @@ def create_panel(
 
     @app.get("/preview")
     def preview() -> ResponseReturnValue:
-        if facade.state().step not in PREVIEW_STEPS:
+        if not shows_preview(facade.state()):
             return Response(status=204)
         stream = _admit(preview_streams)
         content = push_frames(facade, stream, most_per_s=most_frames_per_s)

@@ -16,10 +16,18 @@ from web.panel.facade import PanelFacade, PanelFrame, PanelState, PanelStep, sta
 from web.panel.streams import Stream
 
 PREVIEW_STEPS = frozenset({PanelStep.APPROACH, PanelStep.LOOK, PanelStep.CHALLENGE, PanelStep.DOCUMENT})
+_PREVIEW_OF_STAFF = "preview"  # in the view of the staff's pages: a face is being captured, or the light looked at
 BOUNDARY = "muster-frame"
 CAPTURED_HEADER = "X-Captured-Monotonic-Ns"
 SLICE_S = 1.0  # how long a stream waits before it looks whether it should end
 RECONNECT_MS = 1000
+
+
+def shows_preview(state: PanelState) -> bool:
+    """Whether the screen shows the live picture now; of the staff's pages, those that say so."""
+    if state.step == PanelStep.STAFF:
+        return bool((state.staff or {}).get(_PREVIEW_OF_STAFF))
+    return state.step in PREVIEW_STEPS
 
 
 def event_name(boot: str, version: int) -> str:
@@ -62,7 +70,7 @@ def push_frames(facade: PanelFacade, stream: Stream, *, most_per_s: float) -> It
     """The newest frame, never a queue of old ones, at most ``most_per_s`` a second, until the step shows none."""
     interval_s = 1 / most_per_s
     number, due_at = -1, time.monotonic()
-    while not stream.ended() and facade.state().step in PREVIEW_STEPS:
+    while not stream.ended() and shows_preview(facade.state()):
         newest = facade.preview(number, SLICE_S)
         if newest is None:
             continue
