@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
 from hardware.ports import Camera, DeviceInfo, FingerSensor, Frame
+from kiosk.supervisor import Pulse
 from models.errors import CaptureRetry, DeviceError, DeviceTimeout
 
 log = structlog.get_logger("kiosk.devices")
@@ -23,18 +25,37 @@ Answer = TypeVar("Answer")
 NoteDevice = Callable[[str, DeviceError | None], None]
 
 FIRST_REOPEN_S = 0.5
-LONGEST_REOPEN_S = 15.0
+LONGEST_REOPEN_S = 4.0  # a device that is plugged in again works within ten seconds, whatever the driver takes to open
+HEARTBEAT_S = 3.0  # how often an idle device is asked whether it is still there
+STUCK_AFTER_S = 90.0  # every driver has its deadlines; one that does not come back for so long never will
 _STARTING = DeviceTimeout("The device is being opened.", code="device_starting")
+
+
+class Device(Protocol):
+    """What every device of a station has in common."""
+
+    def open(self) -> None:
+        """Raises DeviceError."""
+        ...
+
+    def close(self) -> None:
+        """Never raises."""
+        ...
+
+    def info(self) -> DeviceInfo:
+        """What it is."""
+        ...
 
 
 class DeviceThread(threading.Thread):
     """A device's life: open, serve until it fails, say so, wait, open again. Ends only when told to."""
 
-    def __init__(self, name: str, device: Camera | FingerSensor, *, note: NoteDevice) -> None:
+    def __init__(self, name: str, device: Device, *, note: NoteDevice) -> None:
         super().__init__(name=f"device-{name}", daemon=True)
         self.device_name = name
         self.error: DeviceError | None = _STARTING
         self.died: BaseException | None = None
+        self.pulse = Pulse(STUCK_AFTER_S)
         self._device = device
         self._note = note
         self._stopping = threading.Event()
@@ -45,8 +66,10 @@ class DeviceThread(threading.Thread):
         wait_s = FIRST_REOPEN_S
         try:
             while not self._stopping.is_set():
+                self.pulse.beat()
                 try:
                     self._device.open()
+                    self.prove()
                     self._report(None)
                     wait_s = FIRST_REOPEN_S
                     self.serve()
@@ -61,6 +84,9 @@ class DeviceThread(threading.Thread):
             raise
         finally:
             self._device.close()
+
+    def prove(self) -> None:
+        """What an open device must be able to do before it is called ready. Raises DeviceError."""
 
     def serve(self) -> None:
         """Work with the open device until it fails or the thread is told to stop."""
@@ -110,6 +136,7 @@ class CameraReader(DeviceThread):
         """Read until the camera fails; DeviceTimeout is a failure too."""
         seen = -1
         while not self._stopping.is_set():
+            self.pulse.beat()
             frame = self._camera.read(after=seen, timeout_s=2.0)
             seen = frame.sequence
             with self._arrived:
@@ -148,7 +175,7 @@ class CameraReader(DeviceThread):
 class SensorWorker(DeviceThread):
     """Runs jobs on the fingerprint sensor, one after the other."""
 
-    def __init__(self, sensor: FingerSensor, *, note: NoteDevice, heartbeat_s: float = 10.0) -> None:
+    def __init__(self, sensor: FingerSensor, *, note: NoteDevice, heartbeat_s: float = HEARTBEAT_S) -> None:
         super().__init__("sensor", sensor, note=note)
         self._sensor = sensor
         self._jobs: queue.Queue[tuple[Callable[[FingerSensor], Any], Future[Any]]] = queue.Queue()
@@ -163,6 +190,7 @@ class SensorWorker(DeviceThread):
     def serve(self) -> None:
         """Do jobs; in between ask the sensor now and then whether it is still there."""
         while not self._stopping.is_set():
+            self.pulse.beat()
             try:
                 job, answer = self._jobs.get(timeout=self._heartbeat_s)
             except queue.Empty:
@@ -172,10 +200,12 @@ class SensorWorker(DeviceThread):
                 self._do(job, answer)
 
     def rest(self, wait_s: float) -> None:
-        """While the sensor is away every job is answered with its error."""
+        """While the sensor is away every job is answered with its error; no number of jobs makes the wait longer."""
+        until = time.monotonic() + wait_s
         try:
-            while True:
-                _, answer = self._jobs.get(timeout=wait_s)
+            while (left_s := until - time.monotonic()) > 0:
+                self.pulse.beat()
+                _, answer = self._jobs.get(timeout=left_s)
                 if answer.set_running_or_notify_cancel():
                     answer.set_exception(self.error or DeviceError("The sensor is away."))
                 if self._stopping.is_set():

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -21,6 +22,7 @@ from kiosk.journal import Ballast, Journal
 from kiosk.parcels import ParcelStore
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
+from kiosk.supervisor import Pulse
 from models.attendance import SignedEvent
 from models.errors import ConfigurationError, InputError, StoreError, WireError
 from web.panel.facade import CenterLink
@@ -28,6 +30,7 @@ from web.panel.facade import CenterLink
 log = structlog.get_logger("kiosk.reporter")
 
 _STORE_RETRY_S = 5.0
+STUCK_AFTER_S = 600.0  # a batch over a slow line, each of its events alone at worst
 
 
 class Reporter(threading.Thread):
@@ -49,6 +52,7 @@ class Reporter(threading.Thread):
     ) -> None:
         super().__init__(name="reporter", daemon=True)
         self.died: BaseException | None = None
+        self.pulse = Pulse(STUCK_AFTER_S)
         self.revoked = False
         self._journal = journal
         self._client = client
@@ -69,12 +73,18 @@ class Reporter(threading.Thread):
         """The thread's body; ends when stopped or revoked."""
         try:
             while not self._stopping.is_set() and not self.revoked:
-                wait_s = self.once()
-                self._woken.wait(wait_s)
-                self._woken.clear()
+                self._rest(self.once())
         except BaseException as error:  # the worker's edge: kept for the supervisor, then the thread ends
             self.died = error
             raise
+
+    def _rest(self, wait_s: float) -> None:
+        """Wait until woken or for so long, and go on showing that the thread lives."""
+        until = time.monotonic() + wait_s
+        while (left_s := until - time.monotonic()) > 0 and not self._woken.wait(min(left_s, STUCK_AFTER_S / 4)):
+            self.pulse.beat()
+        self.pulse.beat()
+        self._woken.clear()
 
     def wake(self) -> None:
         """There is something to send. While the center is away this does not shorten the wait by much."""
@@ -111,6 +121,7 @@ class Reporter(threading.Thread):
     def _deliver(self) -> float | None:
         """Send batches until nothing is pending (None), or seconds to wait."""
         while not self._stopping.is_set():
+            self.pulse.beat()
             events = self._journal.pending(self._config.batch_events)
             if not events:
                 return None
@@ -167,6 +178,7 @@ class Reporter(threading.Thread):
     def _deliver_parcels(self) -> float | None:
         """Send parcels until none is pending (None), or seconds to wait."""
         while self._parcels is not None and not self._stopping.is_set():
+            self.pulse.beat()
             parcel = self._parcels.next_pending()
             if parcel is None:
                 return None

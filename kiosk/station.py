@@ -28,6 +28,7 @@ from kiosk.recording import Recorder
 from kiosk.roster import Roster, RosterStore, SitePerson
 from kiosk.screen import CardClaim, Claim, HelpAsked, Request, Screen, StaffActed
 from kiosk.staffing import NoStaffDesk, StaffDesk, StationTools
+from kiosk.supervisor import Pulse
 from kiosk.verdict import Settled
 from kiosk.visit import BrokenOff, ShuttingDown, Visit
 from matcher.gallery import Gallery
@@ -41,6 +42,7 @@ log = structlog.get_logger("kiosk.station")
 Answer = TypeVar("Answer")
 
 _BEGINNING = (Claim, CardClaim, HelpAsked, StaffActed)  # what may begin a visit, or staff's work, after another
+STUCK_AFTER_S = 90.0  # a visit looks around many times a second, and the longest rebuilding of a gallery takes seconds
 
 
 class Station(threading.Thread):
@@ -65,6 +67,7 @@ class Station(threading.Thread):
     ) -> None:
         super().__init__(name="matcher", daemon=True)
         self.died: BaseException | None = None
+        self.pulse = Pulse(STUCK_AFTER_S)
         self.last: CheckInResult | None = None
         self._checkin = checkin
         self._config = config
@@ -221,7 +224,7 @@ class Station(threading.Thread):
         self._on_event(result)
 
     def _visit(self, roster: Roster, person: SitePerson | None) -> Visit:
-        return Visit(roster, person, roster.policy.max_tries, self._screen, self._clock, stopping=self._stopping.is_set)
+        return Visit(roster, person, roster.policy.max_tries, self._screen, self._clock, stopping=self._asked_to_stop)
 
     def _fresh(self) -> Roster:
         """The newest roster; the gallery is rebuilt here, in the thread that owns the engines."""
@@ -250,11 +253,17 @@ class Station(threading.Thread):
                 log.error("template_unreadable", reference_id=item.reference_id, reason=error.code)
         return readable
 
+    def _asked_to_stop(self) -> bool:
+        """Whether the station ends; a visit asks at every step, so this is its sign of life, too."""
+        self.pulse.beat()
+        return self._stopping.is_set()
+
     def _heard(self, wait_s: float) -> Request | None:
         """Answer messages of other threads, then whatever was tapped on the screen within ``wait_s``.
 
         Called only while nobody is being checked in: what the site's thresholds still need is worked on meanwhile.
         """
+        self.pulse.beat()
         self._thresholds.work(self._clock.seconds)
         while True:
             try:

@@ -133,6 +133,7 @@ class Mortal(threading.Thread):
     """A vital thread that ends at once."""
 
     died: BaseException | None = None
+    pulse = None
 
 
 def test_a_vital_thread_that_dies_takes_the_kiosk_with_it() -> None:
