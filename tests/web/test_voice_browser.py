@@ -187,6 +187,21 @@ def test_nothing_is_played_while_the_volume_is_zero(open_page: Callable[..., Any
     assert page.evaluate("window.heard") == []
 
 
+def test_who_walks_through_the_buttons_by_keys_hears_them_but_not_the_digits_of_a_number(
+    open_page: Callable[..., Any], station: Any
+) -> None:
+    page = open_page()
+    station.show("claim")
+    wait_heard(page, "ended step.claim.line")
+    page.evaluate("window.heard.length = 0")
+    for _ in range(page.locator("button:visible").count()):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(30)
+    wait_heard(page, "ended button.someone")
+    assert [slot for slot in started(page) if not slot.startswith("button.")] == []
+    assert "button.staff" not in started(page)
+
+
 def test_a_dialect_is_heard_where_it_was_recorded_and_mandarin_elsewhere(
     open_page: Callable[..., Any], station: Any, tmp_path: Path
 ) -> None:

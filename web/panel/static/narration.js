@@ -1,5 +1,6 @@
 // What the voice says when: follows the states that the station pushes and says each change once. Owns the order of the
 // sentences; the words are the texts' own, the clips are played by voice.js.
+import { text } from "./page.js";
 import { leave, readIn, say, setVolume, sound } from "./voice.js";
 
 const GOOD = ["accepted", "already_present", "witnessed"];
@@ -32,26 +33,27 @@ function enter(step, state, was) {
   if (step === "idle") leave();
   else if (step === "result") sayResult(state.result);
   else if (step === "help") call("step.help.title", "step.help.line");
-  else if (step === "fault" && EMPTY.includes(was.step)) return; // nobody is there who could hear it
-  else if (!SILENT.includes(step)) {
-    if (fewerTries(state, was.state)) sound("again");
+  else if (step === "fault") {
+    if (!EMPTY.includes(was.step)) say("step.fault.title", "step.fault.line"); // else nobody is there who could hear it
+  } else if (!SILENT.includes(step)) {
+    const again = fewerTries(state, was.state);
+    if (again) sound("again");
     say(...promptOf(step, state));
-    if (state.hint) say(`hint.${state.hint}`);
+    say(hintOf(state), again && triesOf(state));
   }
 }
 
 function follow(step, state, was) {
   if (SILENT.includes(step) || step === "idle" || step === "fault") return;
   if (step === "result") {
-    if (state.result?.receipt !== was.result?.receipt) sayResult(state.result);
+    if (resultKey(state) !== resultKey(was)) sayResult(state.result);
     return;
   }
-  const prompt = promptOf(step, state);
   const again = fewerTries(state, was);
   if (again) sound("again");
+  const prompt = promptOf(step, state);
   if (prompt.join() !== promptOf(step, was).join()) say(...prompt);
-  if (again) say(state.hint && `hint.${state.hint}`, triesOf(state));
-  else if (state.hint && (state.hint !== was.hint || state.pages !== was.pages)) say(`hint.${state.hint}`);
+  if (again || state.hint !== was.hint || state.pages !== was.pages) say(hintOf(state), again && triesOf(state));
 }
 
 function promptOf(step, state) {
@@ -60,7 +62,6 @@ function promptOf(step, state) {
   if (step === "question" && state.question) return [`question.${state.question}`];
   if (step === "menu") return ["step.menu.title", ...firstDue(state)];
   if (step === "claim" || step === "document") return [`step.${step}.title`, `step.${step}.line`];
-  if (step === "fault") return ["step.fault.title", "step.fault.line"];
   return [`step.${step}.title`];
 }
 
@@ -69,13 +70,23 @@ function firstDue(state) {
   return due ? ["menu_due", `menu.${due.code}`] : [];
 }
 
+// A hint that the screen has no words for is the one to try again, as on the screen.
+function hintOf(state) {
+  return state.hint && (text(`hint.${state.hint}`) ? `hint.${state.hint}` : "hint.try_again");
+}
+
+function resultKey(state) {
+  return [state.result?.receipt, state.result?.outcome, state.result?.errand].join();
+}
+
 function sayResult(result) {
   if (!result) return;
-  const words = [`outcome.${result.outcome}.title`, `outcome.${result.outcome}.line`];
-  if (!GOOD.includes(result.outcome)) call(...words);
+  const known = text(`outcome.${result.outcome}.title`) ? result.outcome : "referred_to_staff";
+  const recorded = text(`recorded.${result.errand}`) && `recorded.${result.errand}`;
+  if (!GOOD.includes(known)) call(`outcome.${known}.title`, `outcome.${known}.line`);
   else {
     sound("good");
-    say(...words);
+    say(recorded || `outcome.${known}.title`, `outcome.${known}.line`);
   }
 }
 

@@ -29,16 +29,21 @@ function tell(what, slot) {
   document.dispatchEvent(new CustomEvent("voice", { detail: { what, slot } }));
 }
 
+// Words for staff, and values: the screen shows them, nobody hears them.
+function isSilent(slot) {
+  return (settings.silent ?? []).some((code) => (code.endsWith(".") ? slot.startsWith(code) : slot === code));
+}
+
 function weightOf(slot) {
-  if (slot.startsWith("outcome.") || slot === "step.help.title") return RESULT;
-  return slot.startsWith("hint.") || slot.startsWith("tries_") ? HINT : PROMPT;
+  if (/^(outcome|recorded)\.|^step\.help\.title$/.test(slot)) return RESULT;
+  return /^(hint\.|tries_)/.test(slot) ? HINT : PROMPT;
 }
 
 // --- what the page calls -------------------------------------------------------------------------------------------
 
 // Says one slot, or several as one sentence. Answers at once.
 export function say(...slots) {
-  const wanted = slots.filter(Boolean);
+  const wanted = slots.filter((slot) => slot && !isSilent(slot));
   if (!wanted.length) return;
   const weight = Math.max(...wanted.map(weightOf));
   const key = wanted.join(" ");

@@ -89,10 +89,16 @@ def render(*, again: bool = False) -> tuple[int, int, int]:
 
 def load_pinyin() -> dict[str, str]:
     """Pinyin by Chinese text. Raises InputError naming the texts that lack it."""
-    pinyin: dict[str, str] = json.loads(PINYIN_FILE.read_text("utf-8"))
+    pinyin = read_pinyin()
     lacking = sorted({slot.chinese for slot in slots().values()} - set(pinyin))
     if lacking:
         raise InputError(f"Write down in {PINYIN_FILE.name} how this is said: {' | '.join(lacking)}")
+    return pinyin
+
+
+def read_pinyin() -> dict[str, str]:
+    """What PINYIN_FILE holds: pinyin by Chinese text, tones as digits, 5 for none."""
+    pinyin: dict[str, str] = json.loads(PINYIN_FILE.read_text("utf-8"))
     return pinyin
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from web.panel.voice.catalogue import ENGLISH, MANDARIN, SHIPPED, VOICES, slots
+from web.panel.voice.catalogue import ENGLISH, MANDARIN, SHIPPED, SILENT, VOICES, slots
 from web.panel.voice.containers import MOST_BYTES
 from web.panel.voice.manifest import SOUNDS, load_manifest
 from web.panel.voice.recordings import STALE, read_recordings
@@ -85,6 +85,7 @@ class Voices:
             "languages": self.languages(),
             "first": {"zh_CN": MANDARIN if chosen == ENGLISH else chosen, "en": ENGLISH},
             "volume": self.settings.volume,
+            "silent": list(SILENT),
         }
 
     def _paths(self, voice: str, code: str) -> Iterator[Path]:
