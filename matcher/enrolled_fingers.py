@@ -21,6 +21,8 @@ class EnrolledFingers:
         self._engine = engine
         self._prepared = list(prepared)
         self._index = _index(engine, self._prepared) if len(self._prepared) >= SEARCHED_FROM else None
+        if self._index is not None:
+            self._prepared = [finger.folded() for finger in self._prepared]
 
     def __len__(self) -> int:
         return len(self._prepared)

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matcher.engines.compressed import LENGTH, codes
-from matcher.engines.consensus import Constellation
 from matcher.engines.minutiae import MinutiaeEngine, PreparedMinutiae
+from matcher.engines.overlay import Constellation
 from models.biometrics import Float32Array
 from models.errors import InputError
 
@@ -89,7 +89,7 @@ class FingerIndex:
         page.codes[: len(chosen), row] = np.clip(np.rint(short * _SCALE), -127, 127)
         page.place[: len(chosen), row] = prepared.constellation.place[chosen]
         page.direction[: len(chosen), row] = prepared.constellation.direction[chosen]
-        page.prepared[row], page.keys[row] = prepared, key
+        page.prepared[row], page.keys[row] = prepared.folded(), key
         self._where[key] = at, row
 
     def remove(self, key: str) -> None:
@@ -118,6 +118,7 @@ class FingerIndex:
         if len(held) > keep:
             probe = _Probe(prepared.constellation, *_surest(prepared, _PROBES))
             held = self._filtered(held, probe, keep)
+        prepared = prepared.unfolded()
         found = [self._compared(prepared, at, row) for at, row in held.tolist()]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 

@@ -1,4 +1,4 @@
-"""Which minutiae of two pictures correspond under one rigid transform. Owns the rigid geometry of a comparison.
+"""Which rigid transform most minutiae of two pictures agree on. Owns the rigid geometry of a comparison.
 
 Positions are complex numbers x + iy with y up, directions complex numbers of length one, so that a turn is a product:
 the transform takes p to ``turn * p + shift``. Likely pairs come from a local similarity, support each other where
@@ -11,189 +11,166 @@ supported groups propose transforms, and the transform that lays most minutiae o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from matcher.engines.overlay import LOCAL_FLOOR, Constellation, IndexArray, near, parallel, partners
 from matcher.engines.seen_area import ComplexArray
 from models.biometrics import Float32Array
 
-IndexArray = NDArray[np.intp]
-
-_PAIRS: Final = 40  # likely pairs that take part in the relaxation
+_PAIRS: Final = 32  # likely pairs that take part in the relaxation
 _ROUNDS: Final = 5
 _SUPPORTERS: Final = 12  # a pair's support is the mean over about as many pairs as a true match has
-_LENGTH_MIDDLE: Final = 5.0  # pixels by which the distance of two minutiae may differ: half support here
-_LENGTH_SLOPE: Final = 0.8
-_TURN_MIDDLE: Final = math.radians(20)
-_TURN_SLOPE: Final = 15.0
-_MOST_DOUBT: Final = 20.0  # of an exponent: beyond it nothing is left that could count, and float32 would overflow
+# By how much two pairs may be off, at half support, and how steeply that falls: the distance of their minutiae in
+# pixels, then by how much they turn and in which direction they lie, both as chords of 20 degrees.
+_HALF: Final = np.array([5.0, 2.0 * math.sin(math.radians(10)), 2.0 * math.sin(math.radians(10))])
+_SLOPE: Final = np.array([0.8, 15.0, 15.0])
+_SLOPES: Final = (_SLOPE * [1.0, math.sqrt(2.0), math.sqrt(2.0)]).astype(np.float32)[:, None, None]
+_MIDDLES: Final = (_SLOPE * _HALF).astype(np.float32)[:, None, None]
+_MOST_DOUBT: Final = np.float32(20.0)  # of an exponent: beyond it nothing is left that could count
 _GROUP: Final = 0.25  # least mutual support within the group that proposes a transform
-_PROPOSALS: Final = 8
-_REACH: Final = 12.0  # pixels: where two minutiae no longer lie on each other; skin stretches
-TURN_REACH: Final = math.radians(25)
-_DIRECTION_WEIGHT: Final = 400.0  # square pixels: a direction fixes the turn like a pair of points 20 pixels apart
-LOCAL_FLOOR: Final = 0.3  # what a pair counts that lies well but whose neighborhoods cannot be compared
+_PROPOSALS: Final = 6
+_REACH: Final = 12.0  # pixels: where two minutiae no longer lie on each other when transforms are weighed up,
+_BENT_REACH: Final = 16.0  # and when pairs are made that tell how the skin was bent
+_DIRECTION_WEIGHT: Final = np.float32(400.0)  # square pixels: fixes the turn like a pair of points 20 pixels apart
+_TINY: Final = np.float32(1e-6)
+_NONE: Final = np.float32(0.0)
+_ONE: Final = np.float32(1.0)
+_EACH: Final = np.arange(_PROPOSALS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Constellation:
-    """The minutiae of one picture: (N,) complex64 positions in pixels and directions of length one."""
+class Rigid:
+    """A turn and a shift of positions relative to the middles, and the (K,) pairs of minutiae it was fitted to.
 
-    place: ComplexArray
-    direction: ComplexArray
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Consensus:
-    """A rigid transform from the first picture to the second and the pairs of minutiae that led to it.
-
-    ``first`` and ``second`` (K,) index the minutiae of a pair; ``fit`` (K,) in [0, 1] tells how well they lie on each
-    other; ``alike`` (K,) is their local similarity; ``support`` how strongly the likely pairs supported each other;
-    ``laid`` (N,) complex64 where the first picture's minutiae come to lie on the second.
+    ``weight`` (K,) float32 tells how surely each pair belongs together, pairs among them that miss by as much as bent
+    skin makes them miss.
     """
 
     turn: complex
     shift: complex
     first: IndexArray
     second: IndexArray
-    fit: Float32Array
-    alike: Float32Array
-    support: float
-    laid: ComplexArray
+    weight: Float32Array
 
 
-def find_consensus(first: Constellation, second: Constellation, alike: Float32Array) -> Consensus:
-    """The transform on which most minutiae agree. ``alike`` is the (N, M) local similarity; N and M at least 1."""
+def find_rigid(first: Constellation, second: Constellation, alike: Float32Array) -> Rigid:
+    """The transform under which most minutiae lie on their like.
+
+    ``alike`` is the (N, M) local similarity; N and M at least 1.
+    """
     one, two, strength = _likely_pairs(alike)
-    a, b = _take(first, one), _take(second, two)
-    agreement = _agreement(a, b, one, two)
-    strength, support = _relax(strength, agreement)
-    proposals = np.argsort(-strength, kind="stable")[:_PROPOSALS]
-    weights = np.where(agreement[proposals] > _GROUP, strength[None, :], 0.0)
-    weights[np.arange(len(proposals)), proposals] = strength[proposals]
-    turn, shift = _fit_transforms(a, b, weights)
-    best = _best_overlay(first, second, alike, turn, shift, support)
-    if not len(best.first):
-        return best
-    weights = (best.fit * (LOCAL_FLOOR + best.alike))[None, :]
-    turn, shift = _fit_transforms(_take(first, best.first), _take(second, best.second), weights)
-    return replace(best, turn=complex(turn[0]), shift=complex(shift[0]), laid=first.place * turn[0] + shift[0])
+    a, b, turns = _paired(first, second, one, two)
+    agreement = _agreement(a, b, turns)
+    strength = _relaxed(strength, agreement)
+    proposals = strength.argsort()[-_PROPOSALS:]
+    group = strength * (agreement.take(proposals, axis=0) > _GROUP)
+    group[_EACH[: len(proposals)], proposals] = strength.take(proposals)
+    proposed = _fitted(group, a, b, turns)
+    at, one, two, weight = _best_overlay(first, second, alike + LOCAL_FLOOR, proposed)
+    turn, shift = _fitted(weight[None], *_paired(first, second, one, two))[0] if len(one) else proposed[at]
+    return Rigid(turn, shift, one, two, weight)
 
 
-def _take(constellation: Constellation, index: IndexArray) -> Constellation:
-    return Constellation(constellation.place[index], constellation.direction[index])
+def _paired(
+    first: Constellation, second: Constellation, one: IndexArray, two: IndexArray
+) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
+    """Where the minutiae of (K,) pairs lie in both pictures, and by how much their directions ask to be turned."""
+    turns = second.direction.take(two)
+    turns *= first.direction.take(one).conj()
+    return first.place.take(one), second.place.take(two), turns
 
 
 def _likely_pairs(alike: Float32Array) -> tuple[IndexArray, IndexArray, Float32Array]:
     """The most alike pairs: their two indices and their similarity."""
     flat = alike.ravel()
-    count = min(_PAIRS, flat.size)
-    top = np.argpartition(-flat, count - 1)[:count]
-    top = top[np.lexsort((top, -flat[top]))]
-    one, two = np.divmod(top, alike.shape[1])
-    return one, two, flat[top]
+    rest = max(flat.size - _PAIRS, 0)
+    top = flat.argpartition(rest)[rest:]
+    one = top // alike.shape[1]
+    return one, top - one * alike.shape[1], flat.take(top)
 
 
-def _agreement(a: Constellation, b: Constellation, one: IndexArray, two: IndexArray) -> Float32Array:
-    """(K, K) in [0, 1]: whether two pairs can belong to one rigid transform; zero where they share a minutia."""
-    gap_a = a.place[:, None] - a.place[None, :]
-    gap_b = b.place[:, None] - b.place[None, :]
-    turn = b.direction * a.direction.conj()
-    length = np.abs(_length(gap_a) - _length(gap_b))
-    angle = np.angle(turn)
-    turned = np.abs(angle[:, None] - angle[None, :])
-    turned = np.minimum(turned, np.float32(2 * math.pi) - turned)
-    bearing = np.abs(np.angle(gap_a * gap_b.conj() * turn[:, None]))
-    doubt = 1.0 + np.exp(np.minimum(_LENGTH_SLOPE * (length - _LENGTH_MIDDLE), _MOST_DOUBT))
-    doubt *= 1.0 + np.exp(np.minimum(_TURN_SLOPE * (turned - _TURN_MIDDLE), _MOST_DOUBT))
-    doubt *= 1.0 + np.exp(np.minimum(_TURN_SLOPE * (bearing - _TURN_MIDDLE), _MOST_DOUBT))
-    doubt[(one[:, None] == one[None, :]) | (two[:, None] == two[None, :])] = np.inf
-    agreement: Float32Array = 1.0 / doubt
-    return agreement
+def _agreement(a: ComplexArray, b: ComplexArray, turns: ComplexArray) -> Float32Array:
+    """(K, K) in [0, 1]: whether two pairs can belong to one rigid transform; near zero where they share a minutia.
+
+    They can if their minutiae are as far apart in both pictures, turn alike, and lie in the direction that the turn
+    asks for. Angles are measured as chords.
+    """
+    gap_a, gap_b = a[:, None] - a, b[:, None] - b
+    length_a, length_b = np.abs(gap_a), np.abs(gap_b)
+    gap_a *= turns[:, None]
+    gap_a *= gap_b.conj()
+    apart = length_a * length_b
+    apart += _TINY
+    parts = turns.view(np.float32).reshape(-1, 2)
+    off = np.empty((3, len(a), len(a)), np.float32)
+    np.abs(np.subtract(length_a, length_b, out=length_a), out=off[0])
+    np.matmul(parts, parts.T, out=off[1])
+    np.divide(gap_a.real, apart, out=off[2])
+    chords = off[1:]
+    np.subtract(_ONE, chords, out=chords)
+    np.maximum(chords, _TINY, out=chords)  # rounding may have brought a cosine beyond 1
+    np.sqrt(chords, out=chords)
+    off *= _SLOPES
+    off -= _MIDDLES
+    np.minimum(off, _MOST_DOUBT, out=off)
+    np.exp(off, out=off)
+    off += _ONE
+    doubt = off[0]
+    doubt *= off[1]
+    doubt *= off[2]
+    return np.reciprocal(doubt)
 
 
-def _length(gap: ComplexArray) -> Float32Array:
-    """What ``abs`` gives, without its care for numbers far from 1."""
-    length: Float32Array = np.sqrt(np.square(gap.real) + np.square(gap.imag))
-    return length
-
-
-def _relax(strength: Float32Array, agreement: Float32Array) -> tuple[Float32Array, float]:
-    """Let pairs that agree strengthen each other; also the mean strength of the ten strongest."""
-    share = 0.5 / max(1, min(_SUPPORTERS, len(strength) - 1))
+def _relaxed(strength: Float32Array, agreement: Float32Array) -> Float32Array:
+    """Let pairs that agree strengthen each other."""
+    share = agreement * np.float32(0.5 / max(1, min(_SUPPORTERS, len(strength) - 1)))
+    share.ravel()[:: len(strength) + 1] += np.float32(0.5)
     for _ in range(_ROUNDS):
-        strength = 0.5 * strength + share * (agreement @ strength)
-    return strength, float(np.sort(strength)[-10:].mean())
+        strength = share @ strength
+    return strength
 
 
-def _fit_transforms(a: Constellation, b: Constellation, weights: Float32Array) -> tuple[ComplexArray, ComplexArray]:
-    """(P,) turns and shifts that lay the K pairs on each other with least squares, under (P, K) weights."""
-    total = weights.sum(axis=1, keepdims=True) + 1e-9
-    middle_a, middle_b = weights @ a.place[:, None] / total, weights @ b.place[:, None] / total
-    product = (b.place[None, :] - middle_b) * (a.place[None, :] - middle_a).conj()
-    product += _DIRECTION_WEIGHT * (b.direction * a.direction.conj())[None, :]
-    turn = (weights * product).sum(axis=1)
-    turn = turn / np.maximum(np.abs(turn), 1e-9)
-    return turn.astype(np.complex64), (middle_b[:, 0] - turn * middle_a[:, 0]).astype(np.complex64)
+def _fitted(
+    weights: Float32Array, a: ComplexArray, b: ComplexArray, turns: ComplexArray
+) -> list[tuple[complex, complex]]:
+    """P turns and shifts that lay K places ``a`` on ``b`` with least squares, under (P, K) weights.
+
+    ``turns`` (K,) are by how much the directions of the pairs ask to be turned.
+    """
+    columns = np.ones((len(a), 4), np.complex64)
+    columns[:, 0], columns[:, 1] = a, b
+    product = b * a.conj()
+    product += _DIRECTION_WEIGHT * turns
+    columns[:, 2] = product
+    found = []
+    for sum_a, sum_b, sum_turn, total in (weights @ columns.view(np.float32)).view(np.complex64).tolist():
+        middle_a, middle_b = sum_a / (total.real + 1e-9), sum_b / (total.real + 1e-9)
+        turn = sum_turn - sum_b * middle_a.conjugate()
+        turn /= max(abs(turn), 1e-9)
+        found.append((turn, middle_b - turn * middle_a))
+    return found
 
 
 def _best_overlay(
-    first: Constellation,
-    second: Constellation,
-    alike: Float32Array,
-    turn: ComplexArray,
-    shift: ComplexArray,
-    support: float,
-) -> Consensus:
-    """Lay the first on the second under each transform, pair one to one, and keep the transform with most weight."""
-    laid = turn[:, None] * first.place[None, :] + shift[:, None]
-    fit = overlay_fit(laid, turn[:, None] * first.direction[None, :], second, reach=_REACH)
-    weight = fit * (LOCAL_FLOOR + alike[None])
-    partner, gained = mutual_best(weight)
-    best = int(np.argmax(gained.sum(axis=1)))
-    one = np.flatnonzero(gained[best])
-    two = partner[best][one]
-    return Consensus(
-        complex(turn[best]),
-        complex(shift[best]),
-        one,
-        two,
-        fit[best][one, two],
-        alike[one, two],
-        support,
-        laid[best],
-    )
+    first: Constellation, second: Constellation, worth: Float32Array, proposed: list[tuple[complex, complex]]
+) -> tuple[int, IndexArray, IndexArray, Float32Array]:
+    """The transform that lays most on each other; the pairs it makes, within the reach of bent skin, and their weight.
 
-
-def overlay_fit(
-    laid: ComplexArray, directions: ComplexArray, second: Constellation, *, reach: float, turn_reach: float = TURN_REACH
-) -> Float32Array:
-    """(..., N, M) in [0, 1]: how well each of the laid (..., N) minutiae lies on each of the second's, 0 out of reach.
-
-    ``reach`` in pixels, ``turn_reach`` in radians.
+    ``worth`` (N, M) is what a pair counts.
     """
-    gap = laid[..., :, None] - second.place
-    fit = np.square(gap.real)
-    fit += np.square(gap.imag)
-    fit *= np.float32(-1.0 / reach**2)
-    fit += np.float32(1.0)
-    cosine = directions.real[..., :, None] * second.direction.real
-    cosine += directions.imag[..., :, None] * second.direction.imag
-    parallel = (cosine - np.float32(math.cos(turn_reach))) * np.float32(1.0 / (1.0 - math.cos(turn_reach)))
-    result: Float32Array = np.maximum(fit, 0.0, out=fit) * np.maximum(parallel, 0.0, out=parallel)
-    return result
-
-
-def mutual_best(weight: Float32Array) -> tuple[IndexArray, Float32Array]:
-    """For each of the first's minutiae of (..., N, M) weights its partner (..., N), and what the pair weighs (..., N).
-
-    A pair weighs nothing if one of both has a better partner, of equals the first: each minutia has one at most, even
-    where many lie at one place.
-    """
-    partner = weight.argmax(axis=-1)
-    back = np.take_along_axis(weight.argmax(axis=-2), partner, axis=-1)
-    gained = np.take_along_axis(weight, partner[..., None], axis=-1)[..., 0]
-    return partner, gained * (back == np.arange(weight.shape[-2]))
+    moves = np.array(proposed, np.complex64)
+    laid = moves[:, :1] * first.place
+    laid += moves[:, 1:]
+    shape = len(moves), *worth.shape
+    weight = parallel((moves[:, :1] * first.direction).ravel(), second).reshape(shape)
+    weight *= worth
+    close = near(laid.ravel(), second, _REACH).reshape(shape)
+    best = (close * weight).max(axis=2)
+    at = int(np.maximum(best, _NONE, out=best).sum(axis=1).argmax())
+    wide = close[at] + np.float32(_BENT_REACH**2 - _REACH**2)
+    wide *= weight[at]
+    one, two = partners(wide)
+    return at, one, two, wide[one, two] * np.float32(1.0 / _BENT_REACH**2)

@@ -64,32 +64,57 @@ def cylinders(place: ComplexArray, direction: ComplexArray, area: SeenArea) -> C
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """The cylinders of N minutiae unpacked for products of matrices, all zero for one that is not usable.
+
+    ``values`` (N, CELLS) and ``valid`` (N, C) float32 zeros and ones; ``seen`` (2 N, C) float32, ``valid`` and below it
+    how many bits are set over each base cell. About 2.6 kB a minutia.
+    """
+
+    values: Float32Array
+    valid: Float32Array
+    seen: Float32Array
+
+
 def unpacked(packed: UInt8Array, count: int) -> Float32Array:
     """(N, ``count``) float32 zeros and ones of packed cells."""
     return np.unpackbits(packed, axis=1, count=count).astype(np.float32)
 
 
-def similarity(first: Cylinders, second: Cylinders) -> Float32Array:
+def cells(of: Cylinders) -> Cells:
+    """The cylinders unpacked."""
+    usable = of.usable[:, None]
+    values = unpacked(of.values * usable, CELLS)
+    seen = np.empty((2 * len(values), len(BASE)), np.float32)
+    valid = seen[: len(values)]
+    valid[:] = unpacked(of.valid * usable, len(BASE))
+    np.matmul(values.reshape(-1, len(BASE), DIRECTIONS), _ONES, out=seen[len(values) :])
+    return Cells(values, valid, seen)
+
+
+def similarity(first: Cells, second: Cells) -> Float32Array:
     """(N, M) float32 in [0, 1]: one minus the normalised Euclidean distance of each pair of cylinders.
 
     Only cells valid on both sides count; where they are too few, or a minutia has too few neighbors, the pair gets 0.
     """
-    values_first, values_second = unpacked(first.values, CELLS), unpacked(second.values, CELLS)
-    valid_first, valid_second = unpacked(first.valid, len(BASE)), unpacked(second.valid, len(BASE))
-    norm_first = _energy(values_first) @ valid_second.T
-    norm_second = valid_first @ _energy(values_second).T
-    distance = norm_first + norm_second - 2.0 * (values_first @ values_second.T)
-    scale = np.sqrt(norm_first) + np.sqrt(norm_second)
-    alike = 1.0 - np.sqrt(np.maximum(distance, 0.0)) / np.maximum(scale, 1e-6)
-    comparable = (valid_first @ valid_second.T >= _LEAST_VALID * len(BASE)) & (scale > 1e-6)
-    result: Float32Array = alike * (comparable & first.usable[:, None] & second.usable[None, :])
-    return result
-
-
-def _energy(values: Float32Array) -> Float32Array:
-    """(N, C): how many bits are set over each base cell."""
-    energy: Float32Array = np.matmul(values.reshape(len(values), len(BASE), DIRECTIONS), _ONES)
-    return energy
+    count = len(second.values)
+    both = first.valid @ second.seen.T  # cells seen on both sides, and the second's energy in them
+    norm_first, norm_second = first.seen[len(first.values) :] @ second.valid.T, both[:, count:]
+    distance = first.values @ second.values.T
+    distance *= np.float32(-2.0)
+    distance += norm_first
+    distance += norm_second
+    np.maximum(distance, 0.0, out=distance)
+    scale = np.sqrt(norm_first)
+    scale += np.sqrt(norm_second)
+    np.maximum(scale, np.float32(1e-6), out=scale)
+    alike: Float32Array = np.sqrt(distance, out=distance)
+    alike /= scale
+    np.subtract(np.float32(1.0), alike, out=alike)
+    alike *= both[:, :count] >= _LEAST_SHARED
+    alike *= scale > np.float32(1e-6)
+    return alike
 
 
 def _base() -> ComplexArray:
@@ -110,6 +135,7 @@ def _direction_table() -> Float32Array:
 
 BASE: Final = _base()
 CELLS: Final = len(BASE) * DIRECTIONS
+_LEAST_SHARED: Final = np.float32(_LEAST_VALID * len(BASE))
 _ONES: Final = np.ones(DIRECTIONS, np.float32)
 _TABLE: Final = _direction_table()
 _SECTIONS: Final = np.exp(1j * (-math.pi + (np.arange(DIRECTIONS) + 0.5) * 2.0 * math.pi / DIRECTIONS)).astype(

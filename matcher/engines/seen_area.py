@@ -37,6 +37,20 @@ class SeenArea:
         beyond = np.stack([flat.real, flat.imag], axis=1) @ self.normal.T > limit
         return np.asarray(~beyond.any(axis=1), np.bool_).reshape(points.shape)
 
+    def planes(self, margin: float, *, origin: complex) -> Float32Array:
+        """(3, E) float32: [x, y, 1] of a point relative to ``origin``, times this, is nowhere above 0 within."""
+        limit = self.limit - self.normal @ np.array([origin.real, origin.imag], np.float32)
+        limit[4:] += margin
+        return np.concatenate([self.normal.T, -limit[None]])
+
+
+def within(planes: Float32Array, points: ComplexArray) -> NDArray[np.bool_]:
+    """Which of (N,) points, relative to the origin of the ``planes``, lie within them."""
+    rows = np.ones((len(points), 3), np.float32)
+    rows[:, :2] = points.view(np.float32).reshape(-1, 2)
+    inside: NDArray[np.bool_] = (rows @ planes <= 0).all(axis=1)
+    return inside
+
 
 def seen_area(place: ComplexArray, size: tuple[int, int]) -> SeenArea:
     """The area seen by a picture of ``size`` (width, height) whose minutiae lie at ``place``.

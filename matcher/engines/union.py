@@ -7,23 +7,23 @@ from typing import Final
 
 import numpy as np
 
-from matcher.engines.consensus import Consensus
+from matcher.engines.skin import Alignment
 from matcher.ports import Minutiae
 from models.biometrics import Float32Array
 
 _MOST: Final = 200  # of a united template; the best scores stay
 
 
-def unite(base: Minutiae, other: Minutiae, consensus: Consensus) -> Minutiae:
-    """``base`` with ``other`` laid on it: pairs of the consensus (base to other) averaged, the rest of both kept.
+def unite(base: Minutiae, other: Minutiae, alignment: Alignment) -> Minutiae:
+    """``base`` with ``other`` laid on it: pairs of the alignment (base to other) averaged, the rest of both kept.
 
     A minutia seen twice gains score, so that it outlives those seen once where a template must be cut short.
     """
-    turn, shift = np.conj(consensus.turn), consensus.shift  # from the other's frame back into the base's
+    turn, shift = np.conj(alignment.turn), alignment.shift  # from the other's frame back into the base's
     laid = ((other.xy[:, 0] - 1j * other.xy[:, 1]) - shift) * turn
     laid_xy = np.stack([laid.real, -laid.imag], axis=1).astype(np.float32)
     laid_angle = other.angle + np.float32(np.angle(turn))
-    one, two = consensus.first, consensus.second
+    one, two = alignment.first, alignment.second
     alone = np.setdiff1d(np.arange(len(other.xy)), two)
     xy, angle, score = base.xy.copy(), base.angle.copy(), base.score.copy()
     xy[one] = (base.xy[one] + laid_xy[two]) / 2

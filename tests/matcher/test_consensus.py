@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engines.consensus import mutual_best
 from matcher.engines.minutiae import MinutiaeEngine, align, prepare
+from matcher.engines.overlay import constellation, near, parallel, partners
 from matcher.ports import Minutiae
 from tests.matcher.minutiae_sets import random_minutiae, seen_again
 
@@ -48,10 +48,24 @@ def test_pairs_are_one_to_one_and_carry_fractions(copies):
 
 
 def test_partners_are_each_others_best_and_the_first_of_equals():
-    weight = np.array([[[0.5, 0.5, 0.0], [0.5, 0.2, 0.0], [0.0, 0.9, 0.0], [0.0, 0.0, 0.0]]], np.float32)
-    partner, gained = mutual_best(weight)
-    assert gained.tolist() == [[0.5, 0.0, np.float32(0.9), 0.0]]
-    assert partner[0, [0, 2]].tolist() == [0, 1]
+    weight = np.array([[0.5, 0.5, 0.0], [0.5, 0.2, 0.0], [0.0, 0.9, 0.0], [-1.0, -1.0, -0.1]], np.float32)
+    one, two = partners(weight)
+    assert one.tolist() == [0, 2]
+    assert two.tolist() == [0, 1]
+
+
+def test_places_and_directions_are_near_each_other_by_distance_and_angle():
+    place = np.array([300 - 400j, 310 - 400j, 340 - 420j], np.complex64)
+    direction = np.exp(1j * np.radians([0, 10, 90])).astype(np.complex64)
+    placed = constellation(place, direction)
+    close = near(placed.place, placed, 12.0)
+    assert close.diagonal() == pytest.approx(144, abs=1e-2)
+    assert close[0, 1] == pytest.approx(44, abs=1e-2)
+    assert close[0, 2] < 0
+    alike = parallel(direction, placed)
+    assert alike.diagonal() == pytest.approx(1, abs=1e-5)
+    assert 0.8 < alike[0, 1] < 0.9
+    assert alike[0, 2] == 0
 
 
 def test_the_same_finger_disturbed_scores_above_every_pair_of_unrelated_fingers():

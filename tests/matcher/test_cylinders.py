@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from matcher.engines.cylinders import BASE, DIRECTIONS, Cylinders, similarity
+from matcher.engines.cylinders import BASE, DIRECTIONS, Cylinders, cells, similarity
 from matcher.engines.minutiae import prepare
 from matcher.engines.seen_area import seen_area
 from matcher.ports import Minutiae
@@ -13,7 +13,7 @@ from tests.matcher.minutiae_sets import random_minutiae, seen_again
 
 
 def alike(first: Minutiae, second: Minutiae) -> np.ndarray:
-    return similarity(prepare(first).cylinders, prepare(second).cylinders)
+    return similarity(cells(prepare(first).cylinders), cells(prepare(second).cylinders))
 
 
 def test_every_minutia_is_wholly_like_itself():
@@ -64,7 +64,7 @@ def test_cells_outside_the_picture_are_not_held_against_a_minutia():
 def test_cylinders_that_share_too_little_seen_ground_are_like_nothing(share):
     ground = np.arange(len(BASE)) < share * len(BASE)
     values = np.repeat(ground, DIRECTIONS)
-    seen = Cylinders(np.packbits(values)[None], np.packbits(ground)[None], np.array([True]))
+    seen = cells(Cylinders(np.packbits(values)[None], np.packbits(ground)[None], np.array([True])))
     assert similarity(seen, seen)[0, 0] == pytest.approx(1.0 if share > 0.4 else 0.0)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from matcher import finger_index
 from matcher.engines.compressed import LENGTH, codes
-from matcher.engines.cylinders import similarity
+from matcher.engines.cylinders import cells, similarity
 from matcher.engines.minutiae import MinutiaeEngine, PreparedMinutiae, prepare
 from matcher.evaluation.synthetic_minutiae import impression_of, synthetic_finger
 from matcher.finger_index import FingerIndex
@@ -125,7 +125,7 @@ def test_a_finger_takes_the_stated_bytes_for_its_minutiae_rounded_up(references)
 
 def test_codes_order_neighborhoods_like_the_whole_cylinders_do():
     one, two = touch(1, 1), touch(1, 2)
-    exact = similarity(one.cylinders, two.cylinders)
+    exact = similarity(cells(one.cylinders), cells(two.cylinders))
     short = codes(one.cylinders) @ codes(two.cylinders).T
     assert codes(one.cylinders).shape == (len(one), LENGTH)
     comparable = exact > 0
