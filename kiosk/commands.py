@@ -23,6 +23,7 @@ from kiosk.keys import AGREEMENT_FILE, PAIRING_FILE, SIGNING_FILE, KioskKeys, lo
 from kiosk.pairing import pair as pair_with_center
 from kiosk.parcels import ParcelQueue
 from kiosk.trials.command import trials_command
+from kiosk.voices_command import voices_command
 from models.errors import InputError, StoreError
 from models.store.engine import open_store
 
@@ -44,6 +45,7 @@ def kiosk() -> None:
 
 
 kiosk.add_command(trials_command)
+kiosk.add_command(voices_command)
 
 
 @kiosk.command()
