@@ -33,7 +33,7 @@ VOICE_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
     MANDARIN: ("-v", "cmn-latn-pinyin", "-s", "160", "-p", "45", "-a", "100"),
     ENGLISH: ("-v", "en-us", "-s", "140", "-p", "45", "-a", "100"),
 }
-OPUS: Final = ("--bitrate", "16", "--vbr", "--comp", "10", "--framesize", "20", "--speech", "--padding", "0")
+OPUS: Final = ("--bitrate", "14", "--vbr", "--comp", "10", "--framesize", "20", "--speech", "--padding", "0")
 LOUDNESS_DB: Final = -19.0  # mean level of the spoken parts, of full scale
 CEILING: Final = 0.89  # -1 dB
 _SILENCE_DB: Final = -42.0  # below the loudest part
