@@ -29,9 +29,9 @@ from web.panel.voice.manifest import CLIPS, HERE, MANIFEST_FILE, ShippedClip, re
 
 PINYIN_FILE: Final = HERE / "pinyin.json"
 VOICE_SETTINGS: Final[Mapping[str, tuple[str, ...]]] = {
-    # words/min as espeak-ng counts them; measured: about 190 syllables and 140 words a minute
+    # words/min as espeak-ng counts them; measured: about 195 syllables and 140 words a minute
     MANDARIN: ("-v", "cmn-latn-pinyin", "-s", "160", "-p", "45", "-a", "100"),
-    ENGLISH: ("-v", "en-us", "-s", "140", "-p", "45", "-a", "100"),
+    ENGLISH: ("-v", "en-us", "-s", "118", "-p", "45", "-a", "100"),
 }
 OPUS: Final = ("--bitrate", "14", "--vbr", "--comp", "10", "--framesize", "20", "--speech", "--padding", "0")
 LOUDNESS_DB: Final = -19.0  # mean level of the spoken parts, of full scale
