@@ -193,6 +193,9 @@ class CardReader(Protocol):
     def info(self) -> DeviceInfo:
         """What the reader is; works open or closed."""
 
+    def check(self) -> None:
+        """Ask the reader whether it is still there and well. Raises DeviceError."""
+
     def read(self, *, timeout_s: float = 1.0) -> CardText | None:
         """The text of a card that was newly laid on; None if none was within ``timeout_s``.
 

@@ -20,7 +20,7 @@ from waitress.server import create_server  # type: ignore[import-untyped]
 
 from enrollment.vault import Vault
 from hardware.drivers import make_camera, make_sensor
-from hardware.ports import Camera, FingerSensor
+from hardware.ports import Camera, CardReader, FingerSensor, ReceiptPrinter
 from kiosk.center_client import CenterClient
 from kiosk.checkin import CheckIn, CheckInResult
 from kiosk.clock import Clock
@@ -33,15 +33,18 @@ from kiosk.keys import KioskKeys, Pairing, hold_state_dir, load_pairing, make_st
 from kiosk.pairing import PairingRefused, mark_revoked, open_site_key, pair
 from kiosk.parcels import ParcelStore
 from kiosk.presence import make_checks
+from kiosk.recording import Recorder
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
+from kiosk.side_devices import SideDevices
 from kiosk.staff.desk import Desk
 from kiosk.staff.parts import DeskParts, exposure_control
 from kiosk.staff.pins import BackOff
 from kiosk.station import Station
-from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals
+from kiosk.supervisor import KeptThread, Supervisor, VitalThread, catch_signals, waiting_alive
 from kiosk.thresholds import SiteThresholds
+from kiosk.timekeeping import ClockWatch, TimeKeeper
 from matcher.empty_room import EmptyRoom
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
@@ -61,7 +64,8 @@ LoadEngine = Callable[..., Any]
 class Kiosk:
     """One kiosk in this process. ``run`` blocks until ``stop``; ``screen`` is the panel's facade.
 
-    ``camera`` and ``sensor`` replace the configured devices (the demonstration and the tests hand simulated ones in);
+    ``camera``, ``sensor``, ``card_reader`` and ``printer`` replace the configured devices (the
+    demonstration and the tests hand simulated ones in);
     ``on_result`` is told of every result, in the matcher thread.
     """
 
@@ -71,6 +75,8 @@ class Kiosk:
         *,
         camera: Camera | None = None,
         sensor: FingerSensor | None = None,
+        card_reader: CardReader | None = None,
+        printer: ReceiptPrinter | None = None,
         clock: Clock | None = None,
         load: LoadEngine = load_engine,
         on_result: Callable[[CheckInResult], None] = lambda result: None,
@@ -88,6 +94,8 @@ class Kiosk:
         self.camera: CameraReader | None = None
         self.ready = threading.Event()  # set once the station waits for people
         self._given = (camera, sensor)
+        self._sides = SideDevices(card_reader, printer)
+        self._side_given = (card_reader, printer)
         self._load = load
         self._on_result = on_result
         self._stopping = threading.Event()
@@ -98,6 +106,8 @@ class Kiosk:
     def run(self) -> int:
         """Everything, until the end; the exit code of the process. Raises MusterError if it cannot even begin."""
         catch_signals(self.stop)
+        reader, printer = self._side_given
+        self._sides = SideDevices.made(self.config, reader=reader, printer=printer)
         self._given = self._made()  # a mistyped driver is told now, not after the pairing
         make_state_dir(self.config.state_dir)
         with hold_state_dir(self.config.state_dir), self._panel():
@@ -149,6 +159,12 @@ class Kiosk:
         if pairing is not None and pairing.status == "revoked":
             self._show_revoked()
             return None
+        if pairing is None or pairing.status != "approved":
+            with waiting_alive():
+                pairing = self._pair(keys, pairing)
+        return pairing
+
+    def _pair(self, keys: KioskKeys, pairing: Pairing | None) -> Pairing | None:
         while not self._stopping.is_set() and (pairing is None or pairing.status != "approved"):
             try:
                 pairing = pair(
@@ -167,18 +183,22 @@ class Kiosk:
     def _show_revoked(self) -> None:
         """Say so until somebody ends the process; a service manager that restarts us meets the same page."""
         self.screen.show_pairing(None, hint=PanelHint.KIOSK_REVOKED)
-        self._stopping.wait()
+        with waiting_alive():
+            self._stopping.wait()
 
     def _work(self, keys: KioskKeys, pairing: Pairing) -> int:
         """Assemble, serve people, take apart."""
-        config, clock, screen = self.config, self.clock, self.screen
+        config, screen = self.config, self.screen
         with ExitStack() as closing:
             store = open_store(config.store_url(pairing.kiosk_id), branch="kiosk")
             closing.callback(store.dispose)
             ballast = Ballast(config.state_dir / "ballast", config.storage.ballast_bytes)
             ballast.restore()
-            journal = Journal(store, key=keys.signing, kiosk_id=pairing.kiosk_id, clock=clock, ballast=ballast)
-            vault = Vault(open_site_key(pairing, keys))
+            journal = Journal(store, key=keys.signing, kiosk_id=pairing.kiosk_id, clock=self.clock, ballast=ballast)
+            keeper = TimeKeeper(self.clock, last_record=journal.last_time())
+            clock = keeper.clock
+            site_key = open_site_key(pairing, keys)
+            vault = Vault(site_key)
             roster = RosterStore(store, center=pairing.center, site_id=pairing.site_id, vault=vault)
             parcels = ParcelStore(store, vault=vault, site_id=pairing.site_id, clock=clock)
             _load_roster(roster)
@@ -229,7 +249,16 @@ class Kiosk:
             )
             self.journal, self.roster, self.station, self.reporter = journal, roster, station, reporter
             self.parcels = parcels
-            devices = [thread for thread in (self.camera, self.sensor) if thread is not None]
+            self._sides.start(closing, screen, config, site_key=site_key.key, signing=keys.signing)
+            watch = ClockWatch(
+                keeper,
+                Recorder(journal, clock),
+                policy_version=lambda: roster.current.policy.version,
+                note=screen.note_device,
+            )
+            watch.start()
+            closing.callback(watch.stop)
+            devices = [thread for thread in (self.camera, self.sensor, *self._sides.threads) if thread is not None]
             self._supervisor = Supervisor([station, reporter, *devices, *self._vital])
             if self._stopping.is_set():
                 return 0
@@ -271,6 +300,7 @@ class Kiosk:
 
     def _told(self, reporter: Reporter, result: CheckInResult) -> None:
         reporter.wake()
+        self._sides.told(result)
         self._on_result(result)
 
     def _on_revoked(self) -> None:

@@ -28,6 +28,7 @@ from datetime import datetime
 import structlog
 
 from kiosk.clock import Clock
+from kiosk.dating import dated, judge_by
 from kiosk.face_step import FaceStep
 from kiosk.finger_step import FingerStep
 from kiosk.journal import Journal
@@ -50,7 +51,7 @@ from models.attendance import (
 )
 from models.errands import next_report
 from models.errors import AccessDenied, StoreError
-from models.supervision import ReportVerdict, judge_report
+from models.supervision import ReportVerdict
 from web.panel.facade import PanelHint, PanelResult, PanelStep
 
 log = structlog.get_logger("kiosk.checkin")
@@ -155,14 +156,15 @@ class CheckIn:
         except StoreError as error:
             log.error("journal_unreadable", code=error.code)
             return replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code), True
-        verdict = judge_report(visit.roster.policy, self.clock.now(), today.reports)
+        verdict = judge_by(visit.roster.policy, self.clock, today.reports, today.events)
         visit.identified = Identified(person, settled.method, evidence, _BY_RULE[verdict])
         return replace(settled, outcome=_BY_RULE[verdict]), today.begins_with_report(visit.roster.errands, person)
 
     def today(self, visit: Visit, person: SitePerson) -> Today:
         """What this person did today. Raises StoreError."""
-        now = self.clock.now()
-        events = self.journal.lately(person.person_id, now)
+        wall = self.clock.now()
+        now = self.clock.rule_now() or wall
+        events = dated(self.journal.lately(person.person_id, min(now, wall)), self.clock)
         return today_of(person, events, policy=visit.roster.policy, now=now)
 
     def _compare(self, visit: Visit) -> tuple[Settled | None, tuple[Evidence, ...]]:

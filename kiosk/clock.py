@@ -65,17 +65,26 @@ def read_boot_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The times of an event; every source can be handed in."""
+    """The times of an event; every source can be handed in.
+
+    ``certain_now`` is the time that the rules of a day go by, None if nobody can say (``kiosk.timekeeping``); without
+    it the wall clock is taken to be right.
+    """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic_ns: Callable[[], int] = time.monotonic_ns
     boot_id: str = ""
     time_quality: Callable[[], TimeQuality] = read_time_quality
+    certain_now: Callable[[], datetime | None] | None = None
 
     @classmethod
     def of_this_machine(cls) -> Clock:
         """The clocks of the machine, with its boot id."""
         return cls(boot_id=read_boot_id())
+
+    def rule_now(self) -> datetime | None:
+        """The time that the rules of a day may go by; None if nobody can say what day it is."""
+        return self.now() if self.certain_now is None else self.certain_now()
 
     def seconds(self) -> float:
         """Monotonic seconds, for deadlines."""

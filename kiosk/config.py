@@ -191,6 +191,21 @@ class StaffConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class CardConfig(DeviceConfig):
+    """Which reader of identity cards."""
+
+    driver: str = "disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptConfig(DeviceConfig):
+    """Which printer of receipts, and the office's own line on top of them (empty: a neutral one)."""
+
+    driver: str = "disabled"
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KioskConfig:
     """Everything a kiosk is told. ``witnesses`` maps a staff id to the Argon2 hash of that person's PIN."""
 
@@ -206,6 +221,8 @@ class KioskConfig:
     panel: PanelConfig = field(default_factory=PanelConfig)
     voice: VoiceConfig = field(default_factory=VoiceConfig)
     staff: StaffConfig = field(default_factory=StaffConfig)
+    card: CardConfig = field(default_factory=CardConfig)
+    receipt: ReceiptConfig = field(default_factory=ReceiptConfig)
     witnesses: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -27,6 +27,7 @@ from models.attendance import (
     AttendanceEvent,
     Detail,
     SignedEvent,
+    TimeQuality,
     canonical,
     sign_event,
     verify_event,
@@ -248,6 +249,14 @@ class Journal:
         with reading(self._engine) as session:
             row = session.scalars(select(JournalRow).order_by(JournalRow.seq.desc()).limit(1)).first()
             return None if row is None else self._verified(row)
+
+    def last_time(self) -> datetime | None:
+        """When the newest event happened whose time was trusted, or the newest of all. Raises StoreError."""
+        newest_first = select(JournalRow).order_by(JournalRow.seq.desc()).limit(1)
+        trusted = newest_first.where(func.json_extract(JournalRow.body, "$.time_quality") != TimeQuality.UNKNOWN.value)
+        with reading(self._engine) as session:
+            row = session.scalars(trusted).first() or session.scalars(newest_first).first()
+            return None if row is None else self._verified(row).event.captured_at
 
     def verify(self) -> int:
         """Check every signature and the whole chain; how many events hold. Raises StoreError naming the first that

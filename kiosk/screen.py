@@ -72,6 +72,7 @@ class StaffActed:
         return f"StaffActed({self.act!r}, ...)"
 
 
+_CARD_STEPS = frozenset({PanelStep.IDLE, PanelStep.APPROACH, PanelStep.CLAIM})
 Request = Claim | CardClaim | Chosen | StaffActed | HelpAsked | Cancelled
 FrameAfter = Callable[[int, float], Frame | None]
 
@@ -198,6 +199,21 @@ class Screen:
     def staff_act(self, act: str, fields: Mapping[str, str]) -> None:
         """Somebody uses the staff's pages."""
         self._ask(StaffActed(act, dict(fields)))
+
+    def card_claim(self, digest: str) -> None:
+        """A card was laid on the reader; ``digest`` stands for its number."""
+        self._ask(CardClaim(digest))
+
+    @property
+    def waits_for_card(self) -> bool:
+        """Whether a card that is laid on now begins a visit."""
+        return self.state().step in _CARD_STEPS
+
+    def hint_card(self, hint: str) -> None:
+        """Say what to do with a card, as long as the screen waits for one."""
+        with self._changed:
+            if self._state.step in _CARD_STEPS:
+                self._put(replace(self._state, hint=hint))
 
     def ask_for_help(self) -> None:
         """The person wants to see somebody."""

@@ -52,7 +52,11 @@ class VitalThread(Protocol):
 
     name: str
     died: BaseException | None
-    pulse: Pulse | None
+
+    @property
+    def pulse(self) -> Pulse | None:
+        """Its stamp."""
+        ...
 
     def is_alive(self) -> bool:
         """Whether it still runs."""

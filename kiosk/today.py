@@ -20,11 +20,13 @@ _COUNTED = frozenset({CheckInOutcome.ACCEPTED, CheckInOutcome.WITNESSED})
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """``done`` are the types of what counted today, oldest first; ``reports`` are the reports of the last days."""
+    """``done`` are the types of what counted today, oldest first; ``reports`` are the reports of the last days,
+    ``events`` whatever they were read from."""
 
     day: date
     done: tuple[EventType, ...]
     reports: tuple[PastReport, ...]
+    events: tuple[AttendanceEvent, ...] = ()
 
     @property
     def reported(self) -> bool:
@@ -56,4 +58,4 @@ def today_of(person: SitePerson, events: Sequence[AttendanceEvent], *, policy: S
     done = [event.type for event in events if policy.local_day(event.captured_at) == day and event.type not in _REPORTS]
     if any(report.outcome in _COUNTED and policy.local_day(report.captured_at) == day for report in reports):
         done.insert(0, EventType.REPORT_IN_PERSON)
-    return Today(day, tuple(done), tuple(reports))
+    return Today(day, tuple(done), tuple(reports), tuple(events))

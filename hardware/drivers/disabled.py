@@ -118,6 +118,10 @@ class DisabledCardReader:
         """Say that there is none."""
         return DeviceInfo("disabled", "card_reader", "disabled", "no card reader")
 
+    def check(self) -> None:
+        """Raise DeviceError."""
+        _refuse("card reader")
+
     def read(self, *, timeout_s: float = 1.0) -> CardText | None:
         """Raise DeviceError."""
         _refuse("card reader")

@@ -109,6 +109,10 @@ class SamVReader:
         simulated = is_simulated(self._sam_id)
         return DeviceInfo(self._port, "card_reader", self.driver, f"SAM_V identity card reader{number}", simulated)
 
+    def check(self) -> None:
+        """Ask the module for its status."""
+        self._ask(Order.STATUS, self._monotonic() + self._timeout_s)
+
     def read(self, *, timeout_s: float = 1.0) -> CardText | None:
         """The text of a card that was newly laid on; None if none was within ``timeout_s``.
 
