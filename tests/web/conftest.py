@@ -11,11 +11,15 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
+from panel_pages import SIZES, drawn_visitor, write_slides
 
+from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelFrame, PanelState
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -31,6 +35,7 @@ CHROMIUM_ARGUMENTS = [
     "--use-fake-device-for-media-stream",
 ]
 WORKER_THREADS = 16
+PANEL_NOW = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
 
 
 def find_chromium() -> str | None:
@@ -161,3 +166,44 @@ class SmallStation:
 @pytest.fixture
 def station() -> SmallStation:
     return SmallStation()
+
+
+@pytest.fixture
+def panel_address(station: SmallStation, serve: Callable[..., str], tmp_path: Path) -> str:
+    """The kiosk's screen, served: with two notices, and a drawn visitor in front of the camera."""
+    write_slides(tmp_path)
+    station.give_frame(cv2.imencode(".jpg", drawn_visitor())[1].tobytes())
+    app = create_panel(station, clock=lambda: PANEL_NOW, heartbeat_s=0.5, slides=tmp_path)
+    return serve(app, **SERVER_OPTIONS)
+
+
+@pytest.fixture
+def open_page(chromium: Any, panel_address: str, station: SmallStation) -> Iterator[Callable[..., Any]]:
+    """Open the screen; a script error or a request to anywhere else fails the test."""
+    contexts: list[Any] = []
+    complaints: list[str] = []
+
+    def start(size: str = "landscape", **options: Any) -> Any:
+        width, height = SIZES[size]
+        wishes = {"reduced_motion": "reduce"} | options
+        context = chromium.new_context(viewport={"width": width, "height": height}, **wishes)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on(
+            "request",
+            lambda request: (
+                complaints.append(request.url) if not request.url.startswith((panel_address, "blob:")) else None
+            ),
+        )
+        page.goto(panel_address)
+        page.wait_for_selector("body[data-link=live]")
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    station.show("idle")  # wakes the streams, which find their pages gone
+    assert [words for words in complaints if "ERR_ABORTED" not in words] == []

@@ -159,7 +159,7 @@ def test_every_answer_carries_the_headers_that_keep_foreign_code_out(client: Fla
 
 def test_nothing_is_loaded_from_elsewhere() -> None:
     """No address in the page, its style or its scripts; namespaces of SVG excepted."""
-    for path in [*ROOM.glob("static/*"), *ROOM.glob("templates/*")]:
+    for path in filter(Path.is_file, [*ROOM.glob("static/**/*"), *ROOM.glob("templates/*")]):
         text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|src=\"//|@import|url\(", text), path.name
 
@@ -422,6 +422,7 @@ def test_every_code_has_words(language: str) -> None:
     assert set(texts["finger"]) == set(FINGER_CODES)
     assert set(texts["error"]) >= error_codes()
     assert set(texts["menu"]) == {*Errand, "done"}
+    assert set(texts["recorded"]) == {*Errand, "presence"}
     assert set(texts["question"]) == set(Question)
     assert set(texts["answer"]) == {"yes", "no", "unsure"} <= CHOICE_CODES
 
@@ -429,7 +430,8 @@ def test_every_code_has_words(language: str) -> None:
 def test_every_word_that_the_page_asks_for_is_there() -> None:
     known = leaves(load_texts("zh_CN"))
     asked = set(re.findall(r'data-text="([\w.]+)"', (ROOM / "templates/panel.html").read_text("utf-8")))
-    asked |= set(re.findall(r'text\("([\w.]+)"', (ROOM / "static/panel.js").read_text("utf-8")))
+    for script in ROOM.glob("static/**/*.js"):
+        asked |= set(re.findall(r'\btext\("([\w.]+)"', script.read_text("utf-8")))
     assert asked - known.keys() == set()
 
 

@@ -6,174 +6,17 @@ With MUSTER_SCREENS set, pictures of every step are written in both sizes and bo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from panel_pages import DONE, IN_CONTRAST, SHOWN, SIZES, readability, show, speak, wait_for_state, wait_for_step
 
 from models.attendance import CheckInOutcome
-from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import FINGER_CODES, PanelResult, PanelStep
 
 pytestmark = pytest.mark.browser
-
-NOW = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
-SIZES = {"landscape": (1280, 800), "portrait": (1080, 1920)}
-DONE = PanelResult("accepted", "明", "2026-03-05T01:30:00.000000Z", "0305-0042", "2026-03-19")
-WAIT = PanelResult("not_identified", "", "2026-03-05T01:30:00.000000Z", "0305-0043")
-SMALLEST_PX = 28 * 96 / 72
-SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # picture name: step and what comes with it
-    "pairing": ("pairing", {"pairing_code": "4071-5526-9138", "hint": "pairing_waiting", "center": "unpaired"}),
-    "idle": ("idle", {}),
-    "idle-offline": (
-        "idle",
-        {"center": "unreachable", "pending": 3, "simulated": True, "devices": (("camera", False, "device_unplugged"),)},
-    ),
-    "approach": ("approach", {"simulated": True}),
-    "look": ("look", {"hint": "come_closer"}),
-    "challenge-left": ("challenge", {"challenge": "turn_left"}),
-    "challenge-right": ("challenge", {"challenge": "turn_right", "hint": "turn_more", "simulated": True}),
-    "challenge-up": ("challenge", {"challenge": "look_up"}),
-    "challenge-down": ("challenge", {"challenge": "look_down", "hint": "try_again", "tries_left": 2}),
-    "challenge-dot": ("challenge", {"challenge": "follow_dot", "dot": (0.95, 0.05)}),
-    "claim": ("claim", {}),
-    "finger": ("finger", {"finger": "right_index"}),
-    "finger-again": ("finger", {"finger": "left_thumb", "hint": "finger_off_center", "tries_left": 2}),
-    "working": ("working", {}),
-    "result-done": ("result", {"result": DONE}),
-    "result-already": (
-        "result",
-        {"result": PanelResult("already_present", "明", DONE.time, "0305-0044", "2026-03-19")},
-    ),
-    "result-later": ("result", {"result": PanelResult("outside_window", "", DONE.time, "0305-0045")}),
-    "result-wait": ("result", {"result": WAIT}),
-    "help": ("help", {}),
-    "fault": ("fault", {"devices": (("camera", True, None), ("sensor", False, "device_silent"))}),
-}
-
-
-def drawn_visitor() -> np.ndarray:
-    """A drawn head and shoulders, (480, 640, 3) uint8 BGR: nobody's photograph."""
-    picture = np.full((480, 640, 3), (216, 208, 200), np.uint8)
-    cv2.rectangle(picture, (430, 0), (640, 480), (200, 190, 180), -1)
-    shapes = [  # centre, half axes, colour
-        ((320, 520), (215, 170), (120, 92, 58)),  # shoulders
-        ((320, 345), (48, 70), (140, 168, 205)),  # neck
-        ((320, 185), (104, 128), (48, 44, 42)),  # hair
-        ((320, 215), (88, 118), (158, 188, 224)),  # face
-        ((320, 118), (86, 46), (48, 44, 42)),
-        ((283, 205), (9, 7), (48, 44, 42)),
-        ((357, 205), (9, 7), (48, 44, 42)),
-    ]
-    for center, axes, colour in shapes:
-        cv2.ellipse(picture, center, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
-    for ends in (
-        ((268, 184), (298, 182)),
-        ((342, 182), (372, 184)),
-        ((298, 285), (342, 285)),
-        ((320, 215), (316, 248)),
-    ):
-        cv2.line(picture, *ends, (90, 100, 130), 5, cv2.LINE_AA)
-    return picture
-
-
-@pytest.fixture(scope="session")
-def frame() -> bytes:
-    """One camera frame as JPEG."""
-    return cv2.imencode(".jpg", drawn_visitor())[1].tobytes()
-
-
-@pytest.fixture
-def address(station: Any, serve: Callable[..., str], frame: bytes) -> str:
-    station.give_frame(frame)
-    return serve(create_panel(station, clock=lambda: NOW, heartbeat_s=0.5), **SERVER_OPTIONS)
-
-
-@pytest.fixture
-def open_page(chromium: Any, address: str, station: Any) -> Iterator[Callable[..., Any]]:
-    """Open the screen; a script error or a request to anywhere else fails the test."""
-    contexts: list[Any] = []
-    complaints: list[str] = []
-
-    def start(size: str = "landscape", **options: Any) -> Any:
-        width, height = SIZES[size]
-        context = chromium.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce", **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(8000)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request", lambda request: complaints.append(request.url) if not request.url.startswith(address) else None
-        )
-        page.goto(address)
-        page.wait_for_selector("body[data-link=live]")
-        return page
-
-    yield start
-    for context in contexts:
-        context.close()
-    station.show("idle")  # wakes the streams, which find their pages gone
-    assert [words for words in complaints if "ERR_ABORTED" not in words] == []
-
-
-def wait_for_step(page: Any, step: str) -> None:
-    page.wait_for_selector(f"body[data-step={step}] section[data-steps~={step}]:not([hidden])")
-    if step in ("approach", "look", "challenge"):
-        page.wait_for_selector("#preview[data-frames]")
-
-
-def wait_for_state(page: Any, station: Any) -> None:
-    version = station.state().version
-    page.wait_for_function("version => document.body.dataset.version === String(version)", arg=version)
-
-
-def readability(page: Any) -> list[str]:
-    """What cannot be read on the page: text under 28 pt, cut off, outside the screen, or of a contrast under 4.5."""
-    return page.evaluate(READABILITY, SMALLEST_PX)
-
-
-READABILITY = """(smallest) => {
-  const complaints = [];
-  const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const luminance = (colour) => numbers(colour).slice(0, 3).map((v) => v / 255)
-    .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (node) => {
-    for (; node; node = node.parentElement) {
-      const colour = getComputedStyle(node).backgroundColor;
-      if ((numbers(colour)[3] ?? 1) > 0.99) return colour;
-    }
-    return "rgb(255, 255, 255)";
-  };
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-    const node = text.parentElement;
-    if (!text.textContent.trim() || node.tagName === "SCRIPT") continue;
-    if (!node.checkVisibility({ visibilityProperty: true })) continue;
-    const words = text.textContent.trim();
-    const style = getComputedStyle(node);
-    if (parseFloat(style.fontSize) < smallest) complaints.push(`small: ${words}`);
-    const [light, dark] = [luminance(style.color), luminance(ground(node))].sort((a, b) => b - a);
-    if ((light + 0.05) / (dark + 0.05) < 4.5) complaints.push(`contrast: ${words}`);
-    const range = document.createRange();
-    range.selectNodeContents(text);
-    const box = range.getBoundingClientRect();
-    const inside = box.left > -1 && box.top > -1 && box.right < innerWidth + 1 && box.bottom < innerHeight + 1;
-    if (!inside) complaints.push(`outside: ${words}`);
-    const region = node.closest("header, main, footer, #status, dialog").getBoundingClientRect();
-    if (box.top < region.top - 1 || box.bottom > region.bottom + 1) complaints.push(`overflows: ${words}`);
-  }
-  for (const button of document.querySelectorAll("button")) {
-    const box = button.getBoundingClientRect();
-    if (box.width && (box.height < 72 || box.width < 72)) complaints.push(`small target: ${button.textContent.trim()}`);
-    if (box.width && button.scrollWidth > button.clientWidth + 1) complaints.push(`cut: ${button.textContent.trim()}`);
-  }
-  return complaints;
-}"""
 
 
 def test_every_step_appears_without_a_reload(open_page: Any, station: Any) -> None:
@@ -188,29 +31,57 @@ def test_every_step_appears_without_a_reload(open_page: Any, station: Any) -> No
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_every_step_can_be_read_in_both_sizes_and_languages(
+def test_every_step_can_be_read_and_hit_in_both_sizes_and_languages(
     open_page: Any, station: Any, take_picture: Any, size: str, language: str
 ) -> None:
     page = open_page(size)
-    if language == "en":
-        page.click("#switch")
-        page.wait_for_selector("html[lang=en]")
-    for name, (step, fields) in SHOWN.items():
-        station.show(step, **fields)
-        wait_for_state(page, station)
-        wait_for_step(page, step)
-        if name == "claim":
-            page.keyboard.type("0042")
-        assert (name, readability(page)) == (name, [])
+    speak(page, language)
+    complaints = {}
+    for name in SHOWN:
+        show(page, station, name)
+        if name.startswith("claim"):
+            page.keyboard.type("100427")
+            page.mouse.click(5, 5)
+        complaints[name] = readability(page, size)
         take_picture(page, f"panel-{name}-{size}-{language}")
+    assert {name: said for name, said in complaints.items() if said} == {}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_explanations_and_choices_can_be_read_and_hit(
+    open_page: Any, station: Any, take_picture: Any, size: str, language: str
+) -> None:
+    page = open_page(size)
+    speak(page, language)
     for step in PanelStep:  # the longest words of all
-        station.show(step, **next(fields for shown, fields in SHOWN.values() if shown == step))
-        wait_for_step(page, step)
+        show(page, station, next(name for name, (shown, _) in SHOWN.items() if shown == step))
         page.click("#explain")
-        assert (step, readability(page)) == (step, [])
+        assert (step, readability(page, size)) == (step, [])
         if step == PanelStep.FINGER:
             take_picture(page, f"panel-explain-{size}-{language}")
         page.click("#understood")
+    show(page, station, "idle")
+    page.click("#language")
+    assert readability(page, size) == []
+    take_picture(page, f"panel-languages-{size}-{language}")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_strong_colours_can_be_read_too(open_page: Any, station: Any, take_picture: Any, size: str) -> None:
+    page = open_page(size)
+    page.click("#language")
+    page.click("#contrast")
+    page.wait_for_selector("html[data-contrast=more]")
+    assert readability(page, size) == []
+    page.click("#speech-close")
+    complaints = {}
+    for name in SHOWN:
+        show(page, station, name)
+        complaints[name] = readability(page, size)
+        if name in IN_CONTRAST:
+            take_picture(page, f"panel-{name}-{size}-zh-contrast")
+    assert {name: said for name, said in complaints.items() if said} == {}
 
 
 def test_the_pad_sends_the_number_and_shows_that_it_waits(open_page: Any, station: Any) -> None:
@@ -219,7 +90,7 @@ def test_the_pad_sends_the_number_and_shows_that_it_waits(open_page: Any, statio
     for digit in "10427":
         page.click(f"[data-digit='{digit}']")
     page.click("[data-pad=erase]")
-    assert page.inner_text("#number") == "1042"
+    assert page.inner_text("#number") == "**42"
     page.click("[data-pad=enter]")
     wait_for_step(page, "working")
     station.show("finger", finger="right_index")
@@ -338,13 +209,13 @@ def test_the_finger_asked_for_is_the_one_marked(open_page: Any, station: Any) ->
 def test_the_second_language_goes_with_the_person(open_page: Any, station: Any) -> None:
     page = open_page()
     page.clock.install()
-    page.click("#switch")
+    speak(page, "en")
     station.show("result", result=DONE)
     wait_for_step(page, "result")
     assert page.inner_text("#result-title") == "Check-in done"
     station.show("idle")
     wait_for_step(page, "idle")
-    page.clock.fast_forward(21_000)
+    page.clock.fast_forward(61_000)
     page.wait_for_selector("html[lang=zh-CN]")
 
 
