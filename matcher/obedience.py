@@ -1,10 +1,10 @@
 """The witness ``challenge``: whether a head did what it was asked, where and when. Owns the sequence of one try.
 
-The parallax of nose and jaw says where the head went. Three prompts must be answered, each within 30 degrees of its
+The parallax of the nose says where the head went. Three prompts must be answered, each within 30 degrees of its
 direction and not faster than anybody can obey; four if any answer was slow; one more for a prompt that nothing came of,
-two more for one that led the wrong way, and the second such prompt spends the try. After a try that ended so, two more
-are asked from the beginning. Of simulated films that move of themselves one visit in fifty passes this witness, of
-recordings of an earlier visit one in twenty: who shows a film must also get past the others.
+two more for one that led the wrong way. The third such prompt spends the try, or the second that led the wrong way.
+After a try that ended so, two more are asked from the beginning. A few in a hundred simulated films that move of
+themselves, or that recorded an earlier visit, pass this witness: who shows a film must also get past the others.
 Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
 """
 
@@ -41,7 +41,8 @@ class ObedienceLimits:
     quick_to_dot_s: float = 0.9
     turn_more_s: float = 2.0
     prompt_s: float = 4.0  # how long one prompt waits
-    skips: int = 1  # prompts of a try that nothing, or the wrong thing, may come of
+    skips: int = 2  # prompts of a try that nothing, or the wrong thing, may come of
+    wrong: int = 1  # of them, that may lead the wrong way
     latest_s: float = 20.0
     answers: int = 3  # one more if any was slow
     dearer: int = 2  # so many more for each wrong way and each try before that went wrong; one for a prompt skipped
@@ -147,7 +148,7 @@ class Obedience:
         return None
 
     def go_on(self) -> None:
-        """Ask once more although this witness has seen enough, because another one has not."""
+        """Ask once more although this witness has seen enough, because another one has not: for a turn in words."""
         if self._enough() and not self.spent:
             self._more += 1
 
@@ -167,7 +168,7 @@ class Obedience:
             self.spent = True
             return
         self._came_from = self.prompt
-        self.prompt = self._script.next(self._asked)
+        self.prompt = self._script.next(self._asked, far=self._more > 0)
         self._asked.append(self.prompt)
         self._shown_s, self._next_s = tracked.t_s, math.inf
         self._shown_at = self._way(tracked)
@@ -209,7 +210,7 @@ class Obedience:
         if len(self._asked) > len(self._latencies):
             self._asked.pop()
         self._skips += 1
-        self.spent = self._skips > self._limits.skips
+        self.spent = self._skips > self._limits.skips or self._wrong > self._limits.wrong
         self.disobeyed = self.spent and self._wrong > 0
         self._next_s = t_s
 

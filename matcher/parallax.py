@@ -42,7 +42,8 @@ class Parallax:
 
     ``nose`` and ``jaw`` come from the 68 points, ``nose_again`` from the other detector's five, each (x, y).
     ``narrowing`` is how much the plane's width shrank against its height (1: not at all), which a plane and a head do
-    alike when they turn. ``misfit`` is what the affine map leaves of the six points themselves.
+    alike when they turn, and ``narrowing_again`` the same of the other detector. ``misfit`` is what the affine map
+    leaves of the six points themselves.
     """
 
     nose: tuple[float, float]
@@ -50,6 +51,7 @@ class Parallax:
     jaw: tuple[float, float]
     narrowing: float
     misfit: float
+    narrowing_again: float = 1.0
 
 
 def eye_distance(points: Points) -> float:
@@ -64,14 +66,14 @@ def center(points: Points) -> Float64Array:
 
 def asymmetry(points: Points) -> float:
     """How far the nose tip is beside the middle of eyes and mouth, in eye distances: about 0 from the front."""
-    axes, scale = _axes(points)
+    axes, scale = axes_of(points)
     middle = (points.five[:2].mean(axis=0) + points.five[3:].mean(axis=0)) / 2
     return float(((points.five[2] - middle) @ axes)[0] / scale)
 
 
 def measure(reference: Points, current: Points) -> Parallax:
     """The parallax of ``current`` against ``reference``, two pictures of one face."""
-    axes, scale = _axes(reference)
+    axes, scale = axes_of(reference)
     plane = list(PLANE)
     back = _affine(current.many[plane], reference.many[plane])
     rest = (_apply(back, current.many) - reference.many) @ axes / scale
@@ -85,6 +87,7 @@ def measure(reference: Points, current: Points) -> Parallax:
         jaw=(float(jaw[0]), float(jaw[1])),
         narrowing=_narrowing(reference, current),
         misfit=float(np.sqrt(np.square(rest[plane]).mean())),
+        narrowing_again=_slimness(current.five) / max(_slimness(reference.five), 1e-6),
     )
 
 
@@ -99,7 +102,16 @@ def turned_deg(moved: Parallax) -> tuple[float, float]:
 
 def plane_deg(moved: Parallax) -> tuple[float, float]:
     """How far the plane of eyes and mouth must have turned to grow so narrow, or so low, in degrees without a sign."""
-    narrowing = max(moved.narrowing, 1e-3)
+    return _narrowed_deg(moved.narrowing)
+
+
+def plane_again_deg(moved: Parallax) -> tuple[float, float]:
+    """``plane_deg`` as the second detector has it. Glasses that mislead one of them seldom mislead both."""
+    return _narrowed_deg(moved.narrowing_again)
+
+
+def _narrowed_deg(narrowing: float) -> tuple[float, float]:
+    narrowing = max(narrowing, 1e-3)
     return (
         float(np.rad2deg(np.arccos(min(1.0, narrowing)))),
         float(np.rad2deg(np.arccos(min(1.0, 1.0 / narrowing)))),
@@ -137,7 +149,14 @@ def _narrowing(reference: Points, current: Points) -> float:
     return ratio(current) / max(ratio(reference), 1e-6)
 
 
-def _axes(points: Points) -> tuple[Float64Array, float]:
+def _slimness(five: Float32Array) -> float:
+    """The eyes' distance over the height from eyes to mouth, of the five points."""
+    marks = five.astype(np.float64)
+    height = float(np.linalg.norm(marks[3:].mean(axis=0) - marks[:2].mean(axis=0)))
+    return float(np.linalg.norm(marks[1] - marks[0])) / max(height, 1e-6)
+
+
+def axes_of(points: Points) -> tuple[Float64Array, float]:
     """The face's own right-pointing and down-pointing axis in the picture, as columns, and the eye distance."""
     eyes = (points.many[LEFT_EYE].mean(axis=0) - points.many[RIGHT_EYE].mean(axis=0)).astype(np.float64)
     scale = max(float(np.linalg.norm(eyes)), 1e-6)

@@ -3,11 +3,11 @@
 Owns the port of a witness and how several verdicts become one. Refuses to see anything itself. It fails closed: what is
 undecided, not available or broken never passes.
 
-Fusion: ``challenge``, ``solid_head`` and ``frame_freshness`` must pass, and ``passive_network`` where a site has
-configured one. A kiosk demands ``room_behind``, too, and thereby that it has seen its empty room: where it has not, or
-where the camera was moved, a face alone lets nobody through, and the finger or staff decides. ``surround`` and
-``screen_pattern`` see too little in too many rooms to be demanded: they may only object. Any one that fails makes the
-visit an attack; a broken or missing required one lets nobody through.
+Fusion: ``challenge``, ``solid_head``, ``face_relief`` and ``frame_freshness`` must pass, and ``passive_network`` where
+a site has configured one. A kiosk demands ``room_behind``, too, and thereby that it has seen its empty room: where it
+has not, or where the camera was moved, a face alone lets nobody through, and the finger or staff decides. ``surround``
+and ``screen_pattern`` see too little in too many rooms to be demanded: they may only object. Any one that fails makes
+the visit an attack; a broken or missing required one lets nobody through.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import structlog
 
 from matcher.challenge import REST, ChallengeScript, Prompt
 from matcher.face_points import FacePoints
+from matcher.face_relief import FaceRelief
 from matcher.frame_freshness import FrameFreshness
 from matcher.head_track import HeadTrack
 from matcher.obedience import ChallengeHint, Obedience
@@ -34,6 +35,8 @@ from models.biometrics import UInt8Array
 from models.errors import WeightsError
 
 log = structlog.get_logger("matcher.presentation")
+_MOVING = (Obedience.name, SolidHead.name, FaceRelief.name)  # those that need the points of a face
+_OWN = frozenset({*_MOVING, FrameFreshness.name})
 
 
 class PresentationWitness(Protocol):
@@ -126,11 +129,11 @@ class PresentationCheck:
 
     def _go_on(self) -> None:
         """Ask for more where the answers were enough, but a required witness has not seen enough of them."""
-        verdicts = {item.witness: item.verdict for item in self.evidence() if item.witness in self.required}
         obedience = self._obedience()
-        if obedience is None or verdicts.get(obedience.name) is not WitnessVerdict.PASSED:
+        if obedience is None or self._ask(obedience).verdict is not WitnessVerdict.PASSED:
             return
-        if WitnessVerdict.UNDECIDED in verdicts.values():
+        others = (witness for witness in self.witnesses if witness.name in self.required)
+        if any(self._ask(witness).verdict is WitnessVerdict.UNDECIDED for witness in others):
             obedience.go_on()
 
     def _obedience(self) -> Obedience | None:
@@ -165,7 +168,7 @@ class PresentationChecks:
         required: frozenset[str] = frozenset(),
     ) -> None:
         self._rng, self._mirrored, self._more = rng, mirrored, tuple(more)
-        self._required = frozenset({Obedience.name, SolidHead.name, FrameFreshness.name}) | required
+        self._required = _OWN | required
 
     @cached_property
     def _points(self) -> FacePoints | None:
@@ -180,10 +183,14 @@ class PresentationChecks:
 
         ``strikes``: how many tries of this visit went the wrong way. ``gentle``: with small movements only.
         """
-        moving: list[PresentationWitness] = [NotAvailable(Obedience.name), NotAvailable(SolidHead.name)]
+        moving: list[PresentationWitness] = [NotAvailable(name) for name in _MOVING]
         if self._points is not None:
             track, script = HeadTrack(self._points), ChallengeScript(rng=self._rng, gentle=gentle)
-            moving = [Obedience(track, script, mirrored=self._mirrored, strikes=strikes), SolidHead(track)]
+            moving = [
+                Obedience(track, script, mirrored=self._mirrored, strikes=strikes),
+                SolidHead(track),
+                FaceRelief(track),
+            ]
         stream: list[PresentationWitness] = [FrameFreshness(), Surround(), ScreenPattern()]
         witnesses = [*moving, *stream, *(make() for make in self._more)]
         return PresentationCheck(witnesses, self._required)

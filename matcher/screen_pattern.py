@@ -18,6 +18,9 @@ from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Float64Array, UInt8Array
 
 _SIDE = 96
+_RADIUS = np.hypot(np.fft.fftfreq(_SIDE)[:, None] * _SIDE, np.arange(_SIDE // 2 + 1)[None, :])
+_RINGS = [(inner <= _RADIUS) & (inner + 4 > _RADIUS) for inner in range(_SIDE // 6, _SIDE // 2 - 4, 4)]
+_WINDOW = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class ScreenPattern:
         self._room = np.zeros((_SIDE, _SIDE // 2 + 1))
         self._looks = 0
         self._next_s = float("-inf")
+        self._said: PresentationEvidence | None = None  # of the looks so far: searching the peaks is the costly part
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """Look at the middle of the face and at the picture's upper corners."""
@@ -53,6 +57,7 @@ class ScreenPattern:
         if patch is None:
             return
         self._looks += 1
+        self._said = None
         self._face += _power(patch)
         for left in (0.0, float(gray.shape[1] - _SIDE)):
             corner = _cut(gray, left, 0.0)
@@ -61,6 +66,11 @@ class ScreenPattern:
 
     def verdict(self) -> PresentationEvidence:
         """Failed if the face shows a pattern that the room does not, passed if it shows none, else undecided."""
+        if self._said is None:
+            self._said = self._judged()
+        return self._said
+
+    def _judged(self) -> PresentationEvidence:
         if self._looks == 0:
             return PresentationEvidence(self.name, WitnessVerdict.UNDECIDED, {"looks": 0.0})
         face, room = peak(self._face), peak(self._room)
@@ -76,11 +86,9 @@ class ScreenPattern:
 
 def peak(power: Float64Array) -> float:
     """The highest power over the median of the frequencies around it, among the fine ones; (S, S/2+1) in, ratio out."""
-    fy, fx = np.fft.fftfreq(_SIDE)[:, None] * _SIDE, np.arange(_SIDE // 2 + 1)[None, :]
-    radius = np.hypot(fy, fx)
     highest = 0.0
-    for inner in range(_SIDE // 6, _SIDE // 2 - 4, 4):
-        ring = power[(radius >= inner) & (radius < inner + 4)]
+    for places in _RINGS:
+        ring = power[places]
         middle = float(np.median(ring))
         highest = max(highest, float(ring.max()) / middle) if middle > 0 else highest
     return highest
@@ -95,5 +103,4 @@ def _cut(gray: np.ndarray, left: float, top: float) -> np.ndarray | None:
 
 def _power(patch: np.ndarray) -> Float64Array:
     fine = patch - cv2.GaussianBlur(patch, (0, 0), 4.0)
-    window = np.outer(np.hanning(_SIDE), np.hanning(_SIDE))
-    return np.asarray(np.square(np.abs(np.fft.rfft2(fine * window))))
+    return np.asarray(np.square(np.abs(np.fft.rfft2(fine * _WINDOW))))

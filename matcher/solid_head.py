@@ -1,7 +1,8 @@
 """The witness ``solid_head``: a head moves as a solid, a photograph as a plane. Owns the verdict on the geometry.
 
 Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in enough frames and in at least
-two directions. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane.
+two directions. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane, to both
+detectors and to the patches.
 Anything else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and
 who it is.
 
@@ -15,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 from matcher.head_track import HeadTrack, Tracked
-from matcher.parallax import NOSE_HEIGHT, Parallax, plane_deg
+from matcher.parallax import NOSE_HEIGHT, Parallax, plane_again_deg, plane_deg, turned_deg
 from matcher.ports import DetectedFace
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import UInt8Array
@@ -34,6 +35,7 @@ class SolidLimits:
     ways: int = 2  # of which one at least is sideways
     solid_share: float = 0.55  # of the angle that the plane of the face shows
     plane_deg: tuple[float, float] = (27.0, 33.0)  # so far the plane must have turned to be called one
+    plane_again_deg: float = 15.0  # as the second detector sees it: glasses make one of them wrong, seldom both
     plane_share: float = 0.35  # of that angle, as much parallax at most, as either detector sees it
     plane_misfit: float = 0.03  # points that do not fit are no evidence
     plane_frames: int = 5
@@ -109,15 +111,18 @@ class SolidHead:
         return (axis, sign) if all(seen) else None
 
     def _as_plane(self, tracked: Tracked, moved: Parallax) -> bool:
-        """Whether the face is as narrow, or as low, as a turned one and nothing left its plane."""
+        """Whether the face is as narrow, or as low, as a turned one and nothing left its plane.
+
+        The points, the other detector and, where they were found, the patches must all say so.
+        """
         limits = self._limits
         if moved.misfit > limits.plane_misfit:
             return False
+        seen, seen_again, turned = plane_deg(moved), plane_again_deg(moved), turned_deg(moved)
         return any(
-            seen >= enough
-            and abs(turned) < limits.plane_share * seen
-            and abs(again) < limits.plane_share * NOSE_HEIGHT * math.sin(math.radians(seen))
-            for seen, enough, turned, again in zip(
-                plane_deg(moved), limits.plane_deg, tracked.turned_deg, tracked.again, strict=True
-            )
+            seen[axis] >= limits.plane_deg[axis]
+            and seen_again[axis] >= limits.plane_again_deg
+            and max(abs(turned[axis]), abs(tracked.turned_deg[axis])) < limits.plane_share * seen[axis]
+            and abs(tracked.again[axis]) < limits.plane_share * NOSE_HEIGHT * math.sin(math.radians(seen[axis]))
+            for axis in (0, 1)
         )

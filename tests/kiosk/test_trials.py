@@ -20,7 +20,7 @@ from kiosk.trials.visits import TryRecord, VisitMaker, VisitRecord
 from matcher import weights
 from models.errors import InputError, WeightsError
 
-REQUIRED = ("challenge", "solid_head", "frame_freshness", "room_behind")
+REQUIRED = ("challenge", "solid_head", "face_relief", "frame_freshness", "room_behind")
 
 
 @pytest.fixture(scope="module")
