@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import re
 import secrets
 import shutil
 import tempfile
@@ -54,6 +55,7 @@ from web.center.sites import add_site
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # twelve o'clock in Shanghai
 HOST = "http://localhost"
+PASSWORD = "a long sentence of my own"
 FAST_HASHER = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
@@ -208,6 +210,28 @@ class Station:
 
     def submit(self, **changes: Any) -> TestResponse:
         return self.post("/api/v1/events", self.event(**changes).wire())
+
+
+class Clerk:
+    """A signed-in browser: follows the CSRF token of the pages."""
+
+    def __init__(self, house: House, login: str, password: str) -> None:
+        self.client: FlaskClient = house.client()
+        self.login = login
+        self.signed = self.post("/sign-in", login=login, password=password)
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path)
+
+    def page(self, path: str) -> str:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, (path, answer.status_code)
+        return answer.text
+
+    def post(self, path: str, **form: Any) -> TestResponse:
+        token = re.search(r'name="csrf-token" content="([^"]+)"', self.client.get("/sign-in").text)
+        assert token
+        return self.client.post(path, data={"csrf_token": token[1], **form}, headers={"Referer": "http://localhost/"})
 
 
 def face_evidence(**changes: Any) -> Evidence:

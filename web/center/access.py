@@ -23,6 +23,9 @@ class Act(StrEnum):
     PERSON_ENROLL = "person_enroll"
     PERSON_REVOKE = "person_revoke"
     PERSON_ERASE = "person_erase"
+    DUE_WRITE = "due_write"
+    REPORT_READ = "report_read"
+    ANSWER_LOOK = "answer_look"
     LOG_READ = "log_read"
     LOG_EXPORT = "log_export"
     EVENT_READ = "event_read"
@@ -47,6 +50,9 @@ RIGHTS: dict[Act, frozenset[str]] = {
     Act.PERSON_ENROLL: _HANDS,
     Act.PERSON_REVOKE: _HANDS,
     Act.PERSON_ERASE: _ADMIN,
+    Act.DUE_WRITE: _HANDS,
+    Act.REPORT_READ: _HANDS,  # what somebody wrote is for those who work with the person
+    Act.ANSWER_LOOK: _HANDS,
     Act.LOG_READ: _EVERYONE,
     Act.LOG_EXPORT: _EVERYONE,
     Act.EVENT_READ: _EVERYONE,

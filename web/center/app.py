@@ -122,6 +122,7 @@ def _install_console(app: Flask, center: Center) -> None:
     _limit(app, limiter, "api.open_", center.settings.pairing_limit)
     _limit(app, limiter, "account.sign_in", center.settings.sign_in_limit)
     _limit(app, limiter, "account.password_now", center.settings.sign_in_limit)
+    _limit(app, limiter, "account.pin_now", center.settings.sign_in_limit)
     _limit(app, limiter, "kiosks.approve", center.settings.sign_in_limit)
     app.extensions[DRAFTS] = Drafts()
 

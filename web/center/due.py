@@ -6,6 +6,7 @@ Owns these use cases. The cadence's rule stands in ``models.cadence``, who may e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -118,6 +119,26 @@ def due_of(
     )
     entered = [DueItem(Errand(row.errand), row.since, row.until) for row in rows if row.person_id == person.person_id]
     return (*reports, *entered)
+
+
+@dataclass(frozen=True, slots=True)
+class DueLine:
+    """One line of a page. ``row`` is None for what the cadence says."""
+
+    item: DueItem
+    row: DueRow | None
+    late: bool
+
+
+def due_lines(center: Center, session: Session, person: PersonRow) -> list[DueLine]:
+    """What a person has to come for now, as a page shows it; the earliest end first."""
+    policy = policy_of(session.get_one(SiteRow, person.site_id))
+    today, rows = policy.local_day(center.clock()), open_rows(session, [person.person_id])
+    last = last_reports(session, [person.person_id]).get(person.person_id)
+    report = due_of(person, policy, (), last=last, today=today)[:1]
+    entered = [(DueItem(Errand(row.errand), row.since, row.until), row) for row in rows]
+    lines = [DueLine(item, row, item.until < today) for item, row in [*((item, None) for item in report), *entered]]
+    return sorted(lines, key=lambda line: line.item.until)
 
 
 def settle(center: Center, session: Session, bodies: Sequence[Mapping[str, Any]], *, kiosk_id: str) -> None:

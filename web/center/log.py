@@ -27,7 +27,7 @@ class LogFilter:
     until: date | None = None
     site_id: str = ""
     outcome: str = ""
-    number: str = ""
+    person_id: str = ""
     kiosk_id: str = ""
 
 
@@ -147,8 +147,8 @@ def _query(account: Account, chosen: LogFilter, zone: ZoneInfo) -> Select[EventR
         query = query.where(KioskRow.site_id == chosen.site_id)
     if chosen.outcome:
         query = query.where(EventRow.outcome == chosen.outcome)
-    if chosen.number:
-        query = query.where(PersonRow.number == chosen.number)
+    if chosen.person_id:
+        query = query.where(PersonRow.person_id == chosen.person_id)  # of somebody erased nothing is found
     if chosen.kiosk_id:
         query = query.where(EventRow.kiosk_id == chosen.kiosk_id)
     return query

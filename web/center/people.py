@@ -13,18 +13,23 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from enrollment.repository import bump_gallery, wrapped_key_of
+from models import id_card
 from models.attendance import uuid7
 from models.errors import InputError
 from models.people import Category, SupervisionLevel, check_name, check_number
 from models.store.center import PersonKeyRow, PersonRow, ReferenceRow, SiteRow
 from web.center.access import Account, demand_at
 from web.center.context import Center
-from web.center.vaults import vault_of
+from web.center.vaults import site_key, vault_of
 
 
 @dataclass(frozen=True, slots=True)
 class PersonEntry:
-    """What staff enter about a person."""
+    """What staff enter about a person.
+
+    ``id_number`` is the number of the person's identity card: never stored, only its digest is. Empty leaves the digest
+    of before alone; ``forget_card`` takes it away.
+    """
 
     number: str
     name: str
@@ -33,6 +38,11 @@ class PersonEntry:
     category: str
     active: bool
     term_end: date | None
+    id_number: str = ""
+    forget_card: bool = False
+
+    def __repr__(self) -> str:  # names and numbers never reach a log
+        return "PersonEntry(...)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +56,7 @@ class Coverage:
 def find_people(
     session: Session, account: Account, *, search: str, site_id: str | None, after: str, rows: int
 ) -> list[PersonRow]:
-    """People by number (keyset after ``after``), one more than ``rows`` if there are more."""
+    """People by number (keyset after the number ``after``), one more than ``rows`` if there are more."""
     query = select(PersonRow).where(PersonRow.number > after).order_by(PersonRow.number).limit(rows + 1)
     if account.site_id is not None:
         query = query.where(PersonRow.site_id == account.site_id)
@@ -89,7 +99,8 @@ def add_person(center: Center, session: Session, account: Account, entry: Person
     """Enter a person; answers the opaque id. Raises InputError or AccessDenied."""
     checked = _checked(session, account, entry, person_id=None)
     person_id = uuid7(center.clock())
-    session.add(PersonRow(person_id=person_id, created_at=center.clock(), **checked))
+    card = _card(center, session, entry, person_id)
+    session.add(PersonRow(person_id=person_id, created_at=center.clock(), id_card=card, **checked))
     session.flush()
     bump_gallery(session, entry.site_id, center.clock())
     return person_id
@@ -102,6 +113,9 @@ def change_person(center: Center, session: Session, account: Account, person_id:
     sites = {row.site_id, entry.site_id}
     if len(sites) == 2:
         _move_key(center, session, person_id, row.site_id, entry.site_id)
+    card = _card(center, session, entry, person_id)
+    if card is not None or entry.forget_card or len(sites) == 2:  # a digest says nothing under another site's key
+        row.id_card = card
     for name, value in checked.items():
         setattr(row, name, value)
     session.flush()
@@ -115,6 +129,17 @@ def _move_key(center: Center, session: Session, person_id: str, here: str, there
     if wrapped is not None and stored is not None:
         moved = vault_of(center, here).rewrap(wrapped, vault_of(center, there))
         stored.key_id, stored.nonce, stored.ciphertext = moved.key_id, moved.nonce, moved.ciphertext
+
+
+def _card(center: Center, session: Session, entry: PersonEntry, person_id: str) -> str | None:
+    """The digest of the card's number under the key of the person's site. Raises InputError."""
+    if not entry.id_number.strip() or entry.forget_card:
+        return None
+    card = id_card.digest(entry.id_number, id_card.card_key(site_key(center, entry.site_id).key))
+    owner = session.scalar(select(PersonRow.person_id).where(PersonRow.id_card == card))
+    if owner is not None and owner != person_id:
+        raise InputError("The card belongs to somebody else.", code="id_number_taken")
+    return card
 
 
 def _checked(session: Session, account: Account, entry: PersonEntry, *, person_id: str | None) -> dict[str, Any]:

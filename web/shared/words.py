@@ -40,6 +40,60 @@ EVENT_TYPES = {
     "witnessed_check_in": _("Witnessed check-in"),
     "amendment": _("Correction"),
     "device": _("Device event"),
+    "presence": _("Came by"),
+    "written_report": _("Written report handed in"),
+    "education_in": _("Education: came"),
+    "education_out": _("Education: went"),
+    "service_in": _("Community service: came"),
+    "service_out": _("Community service: went"),
+    "leave_return": _("Back from leave"),
+    "help_request": _("Asked to see somebody"),
+    "answers": _("Answers to questions"),
+    "staff": _("Staff at the kiosk"),
+}
+
+QUESTIONS = {
+    "address_changed": _("Address changed"),
+    "job_changed": _("Work changed"),
+    "phone_changed": _("Telephone changed"),
+    "health_changed": _("Health changed"),
+}
+
+SAID = {"yes": _("yes"), "no": _("no"), "unsure": _("not sure")}
+
+DETAILS = QUESTIONS | {
+    "visit": _("Belongs to the visit"),
+    "parcel": _("Sealed parcel"),
+    "pages": _("Number of pages"),
+    "act": _("Act"),
+    "staff_id": _("Staff member"),
+    "by": _("Signed in with"),
+    "faces": _("Faces"),
+    "fingers": _("Fingers"),
+    "references": _("References"),
+    "similar": _("Similar records found"),
+    "cleared": _("Looked at and cleared"),
+    "missing": _("Left out because"),
+    "notice": _("Notice"),
+    "language": _("Language"),
+    "simulated": _("Simulated"),
+    "why": _("Why"),
+}
+
+STAFF_ACTS = {
+    "sign_in": _("Signed in at the kiosk"),
+    "sign_in_refused": _("Sign-in at the kiosk refused"),
+    "sign_out": _("Signed out at the kiosk"),
+    "witness_refused": _("Vouching refused"),
+    "enroll": _("Enrolled a person at the kiosk"),
+    "re_enroll": _("Enrolled a person anew at the kiosk"),
+    "enroll_self": _("Enrolled their own self"),
+    "enroll_stopped": _("Enrollment stopped"),
+    "health": _("Looked at the device"),
+    "notice_printed": _("Printed the notice"),
+    "test_slip": _("Printed a test slip"),
+    "light": _("Checked the light"),
+    "exposure": _("Changed the exposure"),
 }
 
 MODALITIES = {"face": _("Face"), "finger": _("Finger")}
@@ -108,12 +162,19 @@ WITNESS_REASONS = {
     "device_failed": _("Device not working"),
     "cannot_present": _("Cannot give a face or a finger"),
     "wish": _("Asked for a person"),
+    "no_match": _("Not matched by the device"),
+    "worn_fingers": _("Fingers are worn"),
+    "injured": _("Injured"),
+    "cannot_perform_challenge": _("Cannot follow what the screen asks"),
+    "no_reference": _("Nothing is enrolled"),
+    "other": _("Another reason"),
 }
 
 
 PRESENTATION_WITNESSES = {
     "challenge": _("Did what the screen asked"),
     "solid_head": _("Moved as a head, not as a sheet"),
+    "face_relief": _("Nose, cheeks and brows lie as on a head"),
     "passive_network": _("Looks like a living face"),
     "surround": _("Nothing flat around the face moves with it"),
     "room_behind": _("The room is seen around the head"),

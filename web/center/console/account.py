@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from enrollment.staff_repository import staff_references
 from models.errors import InputError
 from models.store.center import AuditRow, StaffRow
 from web.center.access import MIN_PASSWORD_CHARACTERS, Act
 from web.center.accounts import change_password, sign_in
 from web.center.console.pages import notify
-from web.center.console.session import account, end_session, guarded, start_session
+from web.center.console.session import account, audit, end_session, guarded, start_session
 from web.center.context import the_center
+from web.center.kiosk_staff import AT_KIOSKS, LEAST_PIN_DIGITS, MOST_PIN_DIGITS, set_pin
 from web.shared.i18n import LANGUAGES
 
 account_pages = Blueprint("account", __name__)
@@ -77,6 +79,44 @@ def password_now() -> ResponseReturnValue:
     start_session(center, row)
     notify("password_changed")
     return redirect(url_for("overview.show"), 303)
+
+
+@account_pages.get("/pin")
+@guarded(Act.OWN_ACCOUNT)
+def pin() -> ResponseReturnValue:
+    """The form for one's own PIN at kiosks."""
+    return _pin_page(None)
+
+
+@account_pages.post("/pin")
+@guarded(Act.OWN_ACCOUNT)
+def pin_now() -> ResponseReturnValue:
+    """Set one's own PIN, under the password of the account."""
+    center, form = the_center(), request.form
+    own = account().staff_id
+    try:
+        set_pin(center, own, password=form.get("present", ""), pin=form.get("pin", ""), again=form.get("again", ""))
+    except InputError as error:
+        return _pin_page(error.code), 422
+    with center.writing() as store:
+        audit(store, "pin_set", own)
+    notify("pin_set")
+    return redirect(url_for("account.pin"), 303)
+
+
+def _pin_page(flaw: str | None) -> str:
+    with the_center().reading() as store:
+        row = store.get_one(StaffRow, account().staff_id)
+        references = [item for item in staff_references(store, row.staff_id) if item.revoked_at is None]
+    return render_template(
+        "center/pin.html",
+        flaw=flaw,
+        has_pin=row.pin_hash is not None,
+        allowed=row.role in AT_KIOSKS,
+        references=references,
+        at_least=LEAST_PIN_DIGITS,
+        at_most=MOST_PIN_DIGITS,
+    )
 
 
 @account_pages.post("/language")

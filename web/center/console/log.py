@@ -8,16 +8,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Blueprint, Response, abort, render_template, request
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from models.attendance import CheckInOutcome
 from models.errors import InputError
 from models.ledger_store import latest_head
-from models.store.center import EventRow, KioskRow, StaffRow
-from web.center.access import Act
+from models.store.center import EventRow, KioskRow, PersonRow, StaffRow
+from web.center.access import Act, may_at
 from web.center.console.pages import moment
 from web.center.console.people import read_day, sites_for
 from web.center.console.session import account, audit, guarded
@@ -27,6 +28,8 @@ from web.center.verification import check_event
 from web.shared.words import EVENT_TYPES, METHODS, OUTCOMES, word
 
 log_pages = Blueprint("log", __name__, url_prefix="/log")
+
+NOBODY = "nobody"  # in an address, in the place of a person whom the account does not find
 
 
 @log_pages.get("/")
@@ -61,8 +64,25 @@ def index() -> ResponseReturnValue:
             kiosks=session.scalars(kiosks).all(),
             outcomes=[outcome.value for outcome in CheckInOutcome],
             simulated=is_simulated,
+            person=_chosen_person(session, chosen),
             flaw=flaw,
         )
+
+
+@log_pages.post("/")
+@guarded(Act.LOG_READ)
+def filter_now() -> ResponseReturnValue:
+    """Choose what is shown. A number comes in the body and goes on as an opaque id: addresses are kept in histories."""
+    center, form = the_center(), request.form
+    number, person_id = form.get("number", "").strip(), form.get("person", "")
+    if number:
+        with center.reading() as session:
+            query = select(PersonRow).where(PersonRow.number == number)
+            row = session.scalar(query)
+            person_id = row.person_id if row is not None and may_at(account(), row.site_id) else NOBODY
+    names = ("since", "until", "site", "kiosk", "outcome")
+    chosen: dict[str, Any] = {name: form.get(name, "").strip() or None for name in names}
+    return redirect(url_for("log.index", person=person_id or None, **chosen), 303)
 
 
 @log_pages.get("/<int:leaf_index>")
@@ -152,14 +172,19 @@ def _rows(lines: Iterator[LogLine]) -> Iterator[list[str]]:
 
 
 def _filter() -> LogFilter:
-    values: dict[str, Any] = {name: request.args.get(name, "").strip() for name in ("outcome", "number")}
     return LogFilter(
         since=read_day(request.args.get("since", "")),
         until=read_day(request.args.get("until", "")),
         site_id=request.args.get("site", "").strip(),
         kiosk_id=request.args.get("kiosk", "").strip(),
-        **values,
+        outcome=request.args.get("outcome", "").strip(),
+        person_id=request.args.get("person", "").strip(),
     )
+
+
+def _chosen_person(session: Session, chosen: LogFilter) -> PersonRow | None:
+    row = session.get(PersonRow, chosen.person_id) if chosen.person_id else None
+    return row if row is not None and may_at(account(), row.site_id) else None
 
 
 def _whole(name: str) -> int | None:

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _
 
 from web.center.access import Act, may
 from web.center.console.session import signed_in
-from web.center.console.texts import ACTS, DONE, MISSING_REASONS, TEXTS
+from web.center.console.texts import ACTS, DONE, DUE_NOTES, MISSING_REASONS, TEXTS
 from web.shared import words
 
 _MENU = (
@@ -57,6 +57,8 @@ def install_pages(app: Flask) -> None:
         "MISSING_REASONS": MISSING_REASONS,
         "Act": Act,
         "with_query": with_query,
+        "NOTES_OF_DUE": DUE_NOTES,
+        "detail_word": detail_word,
     }
 
     @app.context_processor
@@ -78,6 +80,14 @@ def error_page(status: int, code: str, sentence: str) -> ResponseReturnValue:
 def text_of(code: str) -> str:
     """The sentence for an error's code in the page's language."""
     return str(TEXTS[code]) if code in TEXTS else gettext("This cannot be done (%(code)s).", code=code)
+
+
+def detail_word(name: str, value: object) -> str:
+    """The word for a detail of an event in the page's language."""
+    if isinstance(value, bool):
+        return words.word(words.SAID, "yes" if value else "no")
+    tables = {"act": words.STAFF_ACTS, "missing": MISSING_REASONS, **dict.fromkeys(words.QUESTIONS, words.SAID)}
+    return words.word(tables.get(name, {}), value)
 
 
 def notify(code: str) -> None:

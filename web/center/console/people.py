@@ -15,9 +15,12 @@ from models.people import Category, SupervisionLevel
 from models.store.center import EventRow, NoticeRow, ReferenceRow, SiteRow
 from models.store.engine import forget_deleted
 from web.center.access import Account, Act
+from web.center.answers import answers_of
 from web.center.console.pages import notify
 from web.center.console.session import account, audit, guarded
 from web.center.context import the_center
+from web.center.due import due_lines
+from web.center.parcels import written_reports
 from web.center.people import (
     PersonEntry,
     add_person,
@@ -35,9 +38,19 @@ LATEST_VISITS = 10
 @people_pages.get("/")
 @guarded(Act.PEOPLE_READ)
 def index() -> ResponseReturnValue:
-    """People of the account's sites, searched by number or name."""
+    """People of the account's sites."""
+    return _list("", "", "")
+
+
+@people_pages.post("/")
+@guarded(Act.PEOPLE_READ)
+def search() -> ResponseReturnValue:
+    """People found by number or name, page by page. A name in an address would be kept in histories and logs."""
+    return _list(*(request.form.get(name, "").strip() for name in ("search", "site", "after")))
+
+
+def _list(search: str, site_id: str, after: str) -> str:
     center = the_center()
-    search, site_id, after = (request.args.get(name, "").strip() for name in ("search", "site", "after"))
     rows = center.settings.page_rows
     with center.writing() as session:
         found = find_people(session, account(), search=search, site_id=site_id or None, after=after, rows=rows)
@@ -102,6 +115,7 @@ def change_form(person_id: str) -> ResponseReturnValue:
             "category": row.category,
             "term_end": row.term_end.isoformat() if row.term_end else "",
             "active": "1" if row.active else "",
+            "card": "1" if row.id_card else "",
         }
     return _form(person_id, values, None)
 
@@ -186,6 +200,9 @@ def _page(person_id: str, flaw: str | None) -> str:
             in_use=any(reference.revoked_at is None for reference in references),
             notices=notices,
             visits=visits,
+            due=due_lines(center, session, row),
+            answers=answers_of(session, person_id),
+            reports=written_reports(session, person_id, rows=1),
             flaw=flaw,
         )
 
@@ -213,6 +230,8 @@ def _entry() -> PersonEntry:
         category=form.get("category", ""),
         active=form.get("active") == "1",
         term_end=read_day(form.get("term_end", "")),
+        id_number=form.get("id_number", "")[:32],
+        forget_card=form.get("forget_card") == "1",
     )
 
 

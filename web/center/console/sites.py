@@ -9,8 +9,10 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from models.errands import Errand
 from models.errors import InputError
 from models.people import SupervisionLevel
+from models.questions import MOST_QUESTIONS, Question
 from models.store.center import SiteRow
 from models.supervision import SecondFactor, SitePolicy
 from web.center.access import Act, demand_at
@@ -18,7 +20,7 @@ from web.center.console.pages import notify
 from web.center.console.people import sites_for
 from web.center.console.session import account, audit, guarded
 from web.center.context import the_center
-from web.center.sites import add_site, change_site, policy_of
+from web.center.sites import add_site, change_site, change_visit, errands_of, policy_of, questions_of
 
 site_pages = Blueprint("sites", __name__, url_prefix="/sites")
 
@@ -72,6 +74,24 @@ def change(site_id: str) -> ResponseReturnValue:
     return redirect(url_for("sites.show", site_id=site_id), 303)
 
 
+@site_pages.post("/<site_id>/visit")
+@guarded(Act.SITES_WRITE)
+def visit(site_id: str) -> ResponseReturnValue:
+    """Choose what is asked and offered at a site's kiosks."""
+    center, form = the_center(), request.form
+    try:
+        with center.writing() as session:
+            _site(session.get(SiteRow, site_id))
+            change_visit(center, session, site_id, questions=form.getlist("question"), errands=form.getlist("errand"))
+            audit(session, Act.SITES_WRITE, site_id, "visit")
+    except InputError as error:
+        with center.reading() as session:
+            row = _site(session.get(SiteRow, site_id))
+            return _form(row, _fields(row), error.code), 422
+    notify("visit_changed")
+    return redirect(url_for("sites.show", site_id=site_id), 303)
+
+
 def _site(row: SiteRow | None) -> SiteRow:
     if row is None:
         raise InputError("There is no such site.", code="site_unknown")
@@ -93,7 +113,9 @@ def _fields(row: SiteRow) -> dict[str, Any]:
         "identify_up_to": policy.identify_up_to,
         "wanted_fpir_percent": f"{policy.wanted_fpir * 100:g}",
         "max_tries": policy.max_tries,
+        "second_witness": policy.second_witness,
         **{f"level_{level.value}": suffices.value for level, suffices in policy.levels},
+        **{f"days_{level.value}": days for level, days in policy.cadence},
     }
 
 
@@ -103,6 +125,8 @@ def _policy(form: Mapping[str, str]) -> SitePolicy:
     try:
         numbers = int(form.get("identify_up_to", "")), int(form.get("max_tries", ""))
         wanted_fpir = float(form.get("wanted_fpir_percent", "")) / 100
+        days = {level.value: form.get(f"days_{level.value}", "").strip() for level in SupervisionLevel}
+        cadence = {"cadence": {level: int(text) for level, text in days.items() if text}}
     except ValueError as error:
         raise InputError("A number of the policy is none.", code="configuration_invalid") from error
     return SitePolicy.from_json(
@@ -117,10 +141,12 @@ def _policy(form: Mapping[str, str]) -> SitePolicy:
             "identify_up_to": numbers[0],
             "max_tries": numbers[1],
             "wanted_fpir": wanted_fpir,
+            "second_witness": form.get("second_witness") == "1",
             "levels": {
                 level.value: chosen for level in SupervisionLevel if (chosen := form.get(f"level_{level.value}"))
             },
         }
+        | cadence
     )
 
 
@@ -137,5 +163,10 @@ def _form(row: SiteRow, values: dict[str, Any], flaw: str | None) -> str:
         values=values,
         factors=[factor.value for factor in SecondFactor],
         levels=[level.value for level in SupervisionLevel],
+        questions=[question.value for question in Question],
+        most_questions=MOST_QUESTIONS,
+        asked=questions_of(row),
+        errands=[errand.value for errand in Errand],
+        offered=errands_of(row),
         flaw=flaw,
     )

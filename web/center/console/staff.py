@@ -6,16 +6,18 @@ from datetime import datetime
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from models.errors import InputError
-from models.store.center import StaffRow
+from models.store.center import StaffReferenceRow, StaffRow
+from models.store.engine import forget_deleted
 from web.center.access import ROLES, Act
 from web.center.accounts import add_account, change_account, reset_password
 from web.center.console.pages import notify
 from web.center.console.people import read_day, sites_for
 from web.center.console.session import account, audit, guarded
 from web.center.context import the_center
+from web.center.kiosk_staff import remove_from_kiosks
 from web.center.log import day_start
 
 staff_pages = Blueprint("staff", __name__, url_prefix="/accounts")
@@ -74,6 +76,19 @@ def change(staff_id: str) -> ResponseReturnValue:
     return redirect(url_for("staff.index"), 303)
 
 
+@staff_pages.post("/<staff_id>/kiosk-access")
+@guarded(Act.STAFF_WRITE)
+def end_kiosk_access(staff_id: str) -> ResponseReturnValue:
+    """Take PIN and templates of an account away from every kiosk."""
+    center = the_center()
+    with center.writing() as session:
+        remove_from_kiosks(center, session, staff_id)
+        audit(session, Act.STAFF_WRITE, staff_id, "kiosk_access_ended")
+    forget_deleted(center.store)
+    notify("kiosk_access_ended")
+    return redirect(url_for("staff.index"), 303)
+
+
 @staff_pages.post("/<staff_id>/password")
 @guarded(Act.STAFF_WRITE)
 def password(staff_id: str) -> ResponseReturnValue:
@@ -89,8 +104,10 @@ def password(staff_id: str) -> ResponseReturnValue:
 def _page(*, flaw: str | None = None, new_login: str = "", new_password: str = "") -> str:
     center = the_center()
     with center.reading() as session:
+        counted = select(StaffReferenceRow.staff_id, func.count()).where(StaffReferenceRow.revoked_at.is_(None))
         return render_template(
             "center/staff.html",
+            enrolled=dict(session.execute(counted.group_by(StaffReferenceRow.staff_id)).tuples().all()),
             accounts=session.scalars(select(StaffRow).order_by(StaffRow.login)).all(),
             sites=sites_for(session, account()),
             roles=ROLES,
