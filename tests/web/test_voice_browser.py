@@ -25,7 +25,7 @@ LISTEN = """() => {
   document.addEventListener("voice", (event) => window.heard.push(`${event.detail.what} ${event.detail.slot}`));
   const Plain = window.AudioBufferSourceNode; // fast forward, so that nobody waits for whole sentences
   window.AudioBufferSourceNode = class extends Plain {
-    constructor(context, options) { super(context, { ...options, playbackRate: 8 }); }
+    constructor(context, options) { super(context, { ...options, playbackRate: 16 }); }
   };
 }"""
 DECODE = """async (clips) => {

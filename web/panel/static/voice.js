@@ -36,7 +36,7 @@ function isSilent(slot) {
 
 function weightOf(slot) {
   if (/^(outcome|recorded)\.|^step\.help\.title$/.test(slot)) return RESULT;
-  return /^(hint\.|tries_)/.test(slot) ? HINT : PROMPT;
+  return /^(hint\.(?!page_taken)|tries_)/.test(slot) ? HINT : PROMPT;
 }
 
 // --- what the page calls -------------------------------------------------------------------------------------------
