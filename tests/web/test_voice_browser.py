@@ -25,7 +25,7 @@ LISTEN = """() => {
   document.addEventListener("voice", (event) => window.heard.push(`${event.detail.what} ${event.detail.slot}`));
   const Plain = window.AudioBufferSourceNode; // fast forward, so that nobody waits for whole sentences
   window.AudioBufferSourceNode = class extends Plain {
-    constructor(context, options) { super(context, { ...options, playbackRate: 16 }); }
+    constructor(context, options) { super(context, { ...options, playbackRate: window.speed ?? 16 }); }
   };
 }"""
 DECODE = """async (clips) => {
@@ -53,7 +53,7 @@ def open_page(chromium: Any, station: Any, serve: Callable[..., str]) -> Iterato
         context = chromium.new_context(viewport={"width": 1280, "height": 800})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.add_init_script(f"({LISTEN})()")
@@ -107,10 +107,12 @@ def test_a_visit_is_heard_from_the_first_step_to_the_result(open_page: Callable[
 
 def test_a_newer_prompt_replaces_an_older_one_but_never_a_result(open_page: Callable[..., Any], station: Any) -> None:
     page = open_page()
+    page.evaluate("window.speed = 0.25")  # nothing ends by itself
     station.show("claim")
     wait_heard(page, "started step.claim.title")
     station.show("finger", finger=FINGER_CODES[0])
     wait_heard(page, f"started finger_title.{FINGER_CODES[0]}")
+    page.evaluate("window.speed = 16")
     station.show("result", result=PanelResult("not_identified", "", "2026-03-05T04:30:00.000000Z", "0305-0043"))
     wait_heard(page, "started staff")
     station.show("approach")
