@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, Integer, and_, cast, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from kiosk.clock import Clock
@@ -237,7 +237,7 @@ class Journal:
         """This person's events at this kiosk within the last 36 hours, oldest first, verified. Raises StoreError."""
         wanted = (
             select(JournalRow)
-            .where(JournalRow.recorded_at > now - _REACH_BACK)
+            .where(or_(JournalRow.recorded_at > now - _REACH_BACK, self._in_this_run()))
             .where(func.json_extract(JournalRow.body, "$.person_id") == person_id)
             .order_by(JournalRow.seq)
         )
@@ -249,6 +249,12 @@ class Journal:
         with reading(self._engine) as session:
             row = session.scalars(select(JournalRow).order_by(JournalRow.seq.desc()).limit(1)).first()
             return None if row is None else self._verified(row)
+
+    def _in_this_run(self) -> ColumnElement[bool]:
+        """Rows of this run of the machine that are younger than the reach by its monotonic clock, whatever their time."""
+        since_ns = self._clock.monotonic_ns() - int(_REACH_BACK.total_seconds() * 1e9)
+        stamp = cast(func.json_extract(JournalRow.body, "$.monotonic_ns"), Integer)
+        return and_(func.json_extract(JournalRow.body, "$.boot_id") == self._clock.boot_id, stamp > since_ns)
 
     def last_time(self) -> datetime | None:
         """When the newest event happened whose time was trusted, or the newest of all. Raises StoreError."""

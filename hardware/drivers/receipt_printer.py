@@ -22,7 +22,7 @@ from models.errors import ConfigurationError, DeviceError, DeviceTimeout, Device
 CHINESE_FONT = "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc"  # Debian's fonts-noto-cjk
 
 _WIDTHS_PX = range(256, 1025)
-_SYMBOL_SHARE = 0.62  # of the paper's width
+_SYMBOL_SHARE = 0.72  # of the paper's width
 _CHINESE_ON, _CHINESE_OFF = b"\x1c&", b"\x1c."  # FS & and FS . choose and leave two-byte characters
 _STRIP_PX = 128
 _INIT = b"\x1b@"

@@ -58,12 +58,13 @@ def symbol_picture(content: str, *, width_px: int, share: float) -> Image.Image:
 
 
 def _wrapped(line: str, font: Any, width_px: int) -> list[str]:
-    """The line in parts that fit; Chinese may break anywhere."""
+    """The line in parts that fit; it breaks behind a space where there is one, Chinese anywhere."""
     parts, part = [], ""
     for letter in line:
         if part and font.getlength(part + letter) > width_px:
-            parts.append(part)
-            part = ""
+            whole = part.rfind(" ") + 1 or len(part)
+            parts.append(part[:whole].rstrip())
+            part = part[whole:]
         part += letter
     return [*parts, part]
 
