@@ -31,7 +31,8 @@ _TAKE_WITHIN_S = 20.0
 _TAKEN_SHOWN_S = 2.0
 _HINT_STAYS_S = 0.7  # a hint that changes with every frame helps nobody
 _MOST_PAGE_BYTES = 640 * 1024  # nine of them fit a parcel
-_QUALITIES = (85, 70, 55, 40, 25)
+_QUALITIES = (85, 70, 50)
+_SHARES = (1.0, 0.7, 0.5, 0.3)  # of its width and height: small and clear is easier to read than large and spoilt
 
 
 class Parcels(Protocol):
@@ -146,12 +147,13 @@ class DocumentDesk:
 
 def encode_page(page: UInt8Array) -> bytes:
     """A page as a JPEG file that is small enough for nine to fit a parcel. Raises DeviceError if it cannot be made."""
-    for quality in _QUALITIES:
-        encoded, picture = cv2.imencode(
-            ".jpg", cv2.cvtColor(page, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
-        )
-        if encoded and picture.size <= _MOST_PAGE_BYTES:
-            return bytes(picture)
+    for share in _SHARES:
+        smaller = cv2.resize(page, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+        bgr = cv2.cvtColor(smaller, cv2.COLOR_RGB2BGR)
+        for quality in _QUALITIES:
+            encoded, picture = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            if encoded and picture.size <= _MOST_PAGE_BYTES:
+                return bytes(picture)
     raise DeviceError("The page cannot be encoded as a picture.")
 
 

@@ -137,6 +137,8 @@ class Staying:
         Raises PersonGone if somebody else stands there.
         """
         deadline = self.visit.clock.seconds() + _CONFIRM_S
+        self._agreed_s = None  # a tap is worth a comparison of its own
+        self.look()
         while not self._sure_now() and self.visit.clock.seconds() < deadline:
             self.visit.end_if_stopping()
             self.look()

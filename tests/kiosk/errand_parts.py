@@ -1,0 +1,177 @@
+"""Somebody who has just been identified, and what they do next: real errands, journal and pages, a clock of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from event_parts import KEY
+
+from enrollment.vault import SiteKey, Vault
+from hardware.ports import Frame
+from hardware.simulation.scene import Scene
+from kiosk.checkin import CheckIn, CheckInResult
+from kiosk.clock import Clock
+from kiosk.config import KioskConfig
+from kiosk.documents import DocumentDesk
+from kiosk.errands import Errands
+from kiosk.face_step import FaceStep
+from kiosk.journal import Journal
+from kiosk.parcels import ParcelStore
+from kiosk.roster import Roster, SitePerson
+from kiosk.screen import Request, Screen
+from kiosk.verdict import Settled
+from kiosk.visit import Visit
+from matcher.gallery import Gallery
+from models.attendance import AttendanceEvent, CheckInOutcome, Evidence, Method, TimeQuality
+from models.biometrics import Template
+from models.errands import USUAL_ERRANDS, DueItem, Errand
+from models.errors import DeviceUnplugged
+from models.questions import Question
+from models.store.engine import open_store
+from models.supervision import SitePolicy
+
+NOON = datetime(2026, 5, 4, 4, 0, tzinfo=UTC)  # twelve o'clock at the site
+TODAY = date(2026, 5, 4)
+EVIDENCE = (Evidence("face", "sface", "sface-1", 0.9, 0.5, True, 0.8, "identify"),)
+Tap = tuple[str, Any]  # the step at which somebody does something, and what: a request, or a call
+
+
+def due(errand: Errand, *, since: int = 0, until: int = 3) -> DueItem:
+    return DueItem(errand, TODAY + timedelta(days=since), TODAY + timedelta(days=until))
+
+
+class Steps:
+    """Time that passes only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.ns = 1_000_000_000
+
+    def pass_s(self, seconds: float) -> None:
+        self.ns += int(seconds * 1e9)
+
+    def clock(self) -> Clock:
+        began = self.ns
+        return Clock(
+            now=lambda: NOON + timedelta(microseconds=(self.ns - began) / 1e3),
+            monotonic_ns=lambda: self.ns,
+            boot_id="boot",
+            time_quality=lambda: TimeQuality.SYNCED,
+        )
+
+
+class TappedScreen(Screen):
+    """The kiosk's screen, touched by somebody who follows a script: at each step the next thing on the list."""
+
+    def __init__(self, time: Steps, script: Sequence[Tap], *, every_s: float = 1.0) -> None:
+        super().__init__(simulated=True)
+        self._time, self._every_s = time, every_s
+        self.script = list(script)
+        self.seen: list[str] = []
+        self.hints: list[str] = []
+
+    def show(self, step: Any, **options: Any) -> None:
+        before = self.state().hint
+        super().show(step, **options)
+        if not self.seen or self.seen[-1] != step:
+            self.seen.append(str(step))
+        if self.state().hint not in (None, before):
+            self.hints.append(str(self.state().hint))
+
+    def next_request(self, timeout_s: float = 0.0) -> Request | None:
+        self._time.pass_s(self._every_s if timeout_s > 0 else 0.0)
+        if self.script and self.script[0][0] == self.state().step:
+            doing = self.script.pop(0)[1]
+            if not callable(doing):
+                return doing  # type: ignore[no-any-return]
+            doing()
+        return None
+
+
+@dataclass
+class SceneFrames:
+    """The simulated camera's frames, each a fifteenth of a second after the other."""
+
+    scene: Scene
+    time: Steps
+    broken: bool = False
+    sequence: int = 0
+
+    def read(self, *, after: int, timeout_s: float) -> Frame | None:
+        self.time.pass_s(1 / 15)
+        if self.broken:
+            raise DeviceUnplugged("The camera is gone.")
+        self.sequence += 1
+        return Frame(self.scene.render(sequence=self.sequence), NOON, self.time.ns, self.sequence)
+
+
+@dataclass
+class Floor:
+    """One visit, from the identification on."""
+
+    folder: Path
+    script: Sequence[Tap] = ()
+    errands: tuple[Errand, ...] = USUAL_ERRANDS
+    questions: tuple[Question, ...] = ()
+    due: tuple[DueItem, ...] | None = None
+    last_report: datetime | None = None
+    policy: SitePolicy = field(default_factory=lambda: SitePolicy(windows=(("00:00", "24:00"),)))
+    time: Steps = field(default_factory=Steps)
+    told: list[CheckInResult] = field(default_factory=list)
+    frames: SceneFrames | None = None
+    stopping: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        self.clock = self.time.clock()
+        self.store = open_store(f"sqlite:///{self.folder / 'kiosk.sqlite'}", branch="kiosk")
+        self.journal = Journal(self.store, key=KEY, kiosk_id="k1", clock=self.clock)
+        self.vault = Vault(SiteKey.load_or_create(self.folder / "site.key"))
+        self.parcels = ParcelStore(self.store, vault=self.vault, site_id="s1", clock=self.clock)
+
+    def person(self) -> SitePerson:
+        return SitePerson("p1", "1001", "明", True, (), ("reference",), 0, due=self.due, last_report=self.last_report)  # type: ignore[arg-type]
+
+    def roster(self) -> Roster:
+        return Roster(1, self.policy, {"p1": self.person()}, questions=self.questions, errands=self.errands)
+
+    def visit(
+        self,
+        script: Sequence[Tap] | None = None,
+        *,
+        engine: Any = None,
+        probe: Template | None = None,
+        rosters: Any = None,
+        every_s: float = 1.0,
+    ) -> tuple[TappedScreen, Request | None]:
+        """Identify, then everything until the visit is over; the screen with what was shown, and what comes next."""
+        screen = TappedScreen(self.time, self.script if script is None else script, every_s=every_s)
+        face = None
+        if self.frames is not None:
+            config = KioskConfig()
+            face = FaceStep(
+                engine, Gallery(face_engine=engine), self.frames, config.face, config.visit,
+                make_check=lambda strikes, gentle: None, simulated=lambda: True,  # type: ignore[arg-type,return-value]
+            )  # fmt: skip
+
+        class Rosters:
+            current = self.roster()
+
+        rosters = rosters or Rosters()
+        checkin = CheckIn(face, None, rosters, self.journal, screen, self.clock)
+        visit = Visit(rosters.current, None, 3, screen, self.clock, stopping=self.stopping)
+        documents = DocumentDesk(screen, self.parcels)
+        errands = Errands(checkin, KioskConfig(), self.told.append, lambda: None, documents)
+        settled = Settled(CheckInOutcome.ACCEPTED, "p1", Method.FACE)
+        result = checkin.end(visit, settled, EVIDENCE)
+        visit.probe = probe
+        if result is not None:
+            self.told.append(result)
+        return screen, errands.serve(visit, result)
+
+    def events(self) -> list[AttendanceEvent]:
+        """Every event in the journal, verified."""
+        self.journal.verify()
+        return [signed.event for signed in self.journal.pending(100)]
