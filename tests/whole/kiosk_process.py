@@ -103,7 +103,7 @@ class Person:
         ended_s = time.monotonic() - began_s
         self._scene.leave()
         self._until_idle()
-        return {"steps": steps, "seconds": round(ended_s, 3)}
+        return {"steps": steps, "hint": state.hint, "seconds": round(ended_s, 3)}
 
     def _obey(self, state: PanelState, told: Told) -> None:
         """Do with head and finger what the screen asks."""

@@ -30,11 +30,13 @@ from kiosk.demonstration.visits import PEOPLE
 from models.store.center import EventRow
 from models.supervision import SitePolicy
 from tests.whole.town import KioskProcess, Town
+from web.panel.facade import PanelHint
 
 ALL_DAY = (("00:00", "24:00"),)
 PLAIN = SitePolicy(version="soak-plain", windows=ALL_DAY, face_alone=True, challenge_required=False)
 CHALLENGED = SitePolicy(version="soak-challenge", windows=ALL_DAY, face_alone=True)
-_CHALLENGED_BLOCK, _BLOCK = 5, 50  # of every fifty visits, five are challenged
+_CHALLENGED_BLOCK, _BLOCK = 3, 50  # of every fifty visits, three are challenged
+KINDS = ("face", "finger", "stranger", "number_unknown")
 FAULTS = ("none", "camera", "sensor", "reload", "walk_away", "swap", "silence", "kill")
 STEPS_TO_LEAVE_AT = ("approach", "look", "finger", "result", "menu", "question")
 
@@ -52,6 +54,7 @@ class Record:
     events: list[str] = field(default_factory=list)
     killed: bool = False
     walked_at: str | None = None
+    hint: str | None = None  # what the screen said at the end
     rss_mb: float = 0.0
     explained: str = ""
 
@@ -90,7 +93,7 @@ class Soak:
         self._kiosk.end()
 
     def _one(self, number: int) -> Record:
-        kind = self._random.choice(("face", "face", "finger", "finger", "stranger", "number_unknown"))
+        kind = self._random.choices(KINDS, weights=(8, 8, 3, 1))[0]
         fault = self._random.choice(FAULTS) if self._random.random() < 0.4 else "none"
         if fault == "kill" and (number >= self._visits // 2 or self._random.random() > 0.35):
             fault = "none"
@@ -109,7 +112,7 @@ class Soak:
                 raise EOFError
             seen = self._kiosk.hear(240)
             record.outcomes = [result["outcome"] for result in seen["results"]]
-            record.rss_mb = seen["rss_mb"]
+            record.rss_mb, record.hint = seen["rss_mb"], seen["hint"]
         except EOFError:
             self._kiosk.kill()
             self.process_changes.append(number)
@@ -207,6 +210,8 @@ def explain(record: Record) -> str:
         return "the process was killed before anything was decided"
     if record.outcomes:  # the kiosk said that it stored something, and the ledger does not have it
         return ""
+    if record.hint == PanelHint.TOO_MANY_NUMBERS:
+        return "no number was taken for a minute, after five that nobody has"
     if record.kind == "number_unknown":
         return "a number that nobody has: nothing was compared"
     if record.walked_at is not None:
