@@ -251,10 +251,14 @@ class Journal:
             return None if row is None else self._verified(row)
 
     def _in_this_run(self) -> ColumnElement[bool]:
-        """Rows of this run of the machine that are younger than the reach by its monotonic clock, whatever their time."""
+        """Rows with a time that nobody trusted, of this run of the machine, lately by its monotonic clock."""
         since_ns = self._clock.monotonic_ns() - int(_REACH_BACK.total_seconds() * 1e9)
         stamp = cast(func.json_extract(JournalRow.body, "$.monotonic_ns"), Integer)
-        return and_(func.json_extract(JournalRow.body, "$.boot_id") == self._clock.boot_id, stamp > since_ns)
+        return and_(
+            func.json_extract(JournalRow.body, "$.time_quality") == TimeQuality.UNKNOWN.value,
+            func.json_extract(JournalRow.body, "$.boot_id") == self._clock.boot_id,
+            stamp > since_ns,
+        )
 
     def last_time(self) -> datetime | None:
         """When the newest event happened whose time was trusted, or the newest of all. Raises StoreError."""
