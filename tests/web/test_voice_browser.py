@@ -159,9 +159,21 @@ def test_a_page_without_permission_to_sound_stays_silent_and_works_and_speaks_fr
     wait_heard(page, "blocked step.look.title")
     assert started(page) == []
     page.mouse.click(640, 5)
-    page.wait_for_function("navigator.userActivation.hasBeenActive")
+    wait_heard(page, "ended step.look.title")
     station.show("challenge", challenge="look_up")
     wait_heard(page, "started challenge.look_up")
+
+
+def test_what_could_not_be_heard_is_not_said_to_the_next_person(open_page: Callable[..., Any], station: Any) -> None:
+    page = open_page(hold=True)
+    station.show("look")
+    wait_heard(page, "blocked step.look.title")
+    station.show("idle")
+    page.wait_for_selector("body[data-step=idle]")
+    page.mouse.click(640, 5)
+    page.evaluate("import('/static/voice.js').then((voice) => voice.say('hint.come_closer'))")
+    wait_heard(page, "ended hint.come_closer")
+    assert started(page) == ["hint.come_closer"]
 
 
 def test_a_browser_that_is_told_so_speaks_before_any_touch(

@@ -22,6 +22,7 @@ let page = "zh_CN";
 let chosen = null; // the voice a person chose
 let current = null; // { weight, clips: [[voice, slot]], source, timer }
 let waiting = [];
+let held = null; // what could not be heard yet
 let last = []; // slots of the last sentence, for replay
 let hintAt = { key: "", ms: 0 };
 
@@ -76,6 +77,7 @@ export function stop() {
 // The visit is over: a result is heard to its end, everything else ends now, and nobody can have it said again.
 export function leave() {
   last = [];
+  held = null;
   hintAt = { key: "", ms: 0 };
   waiting = waiting.filter((sentence) => sentence.weight === RESULT);
   if (current && current.weight !== RESULT) {
@@ -128,6 +130,7 @@ function gain() {
 function enqueue(sentence) {
   if (!settings.enabled || volume === 0) return;
   if (!audible()) {
+    held = sentence; // until the browser lets something be heard; only the newest, and only of this visit
     tell("blocked", sentence.clips[0][1]);
     return;
   }
@@ -196,9 +199,17 @@ function audible() {
     context = new AudioContext();
     loudness = new GainNode(context, { gain: gain() });
     loudness.connect(context.destination);
+    context.addEventListener("statechange", release);
   }
   if (context.state !== "running") context.resume().catch(() => tell("blocked", "")); // after a touch it may
   return context.state === "running";
+}
+
+function release() {
+  const sentence = held;
+  if (context.state !== "running" || !sentence) return;
+  held = null;
+  enqueue(sentence);
 }
 
 async function load(voice, slot) {
