@@ -34,7 +34,7 @@ class ReliefLimits:
     """Heights in tips of the nose, parallax in eye distances."""
 
     tip: float = 0.05  # of a nose 0.35 to 0.43 high this is a turn of 7 to 8 degrees
-    frames: int = 6
+    frames: int = 10  # fewer may be noise that passed ``tip``
     highest_rise: float = 1.4  # forehead and bridge and mean of the brows; heads 0.4, masks about 3
     lowest_rise: float = -2.0
     cheeks: float = 0.5

@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from skull import Skull
 
 from matcher.face_relief import FaceRelief
 from matcher.head_track import HeadTrack, Tracked
@@ -17,7 +18,6 @@ from matcher.relief import PLACES, FaceAtRest, Heights
 from matcher.solid_head import SolidHead
 from models.attendance import WitnessVerdict
 from models.biometrics import Float32Array, Float64Array, UInt8Array
-from tests.matcher.skull import Skull
 
 PASSED, UNDECIDED = WitnessVerdict.PASSED, WitnessVerdict.UNDECIDED
 HEAD = {"tip": 1.0, "ridge": 0.65, "forehead": 0.05, "brow_right": -0.3, "brow_left": -0.3, "lip": 0.6}
@@ -37,7 +37,7 @@ def heights(*, tip: float = 0.09, narrowing: float = 0.06, **high: float) -> Hei
     return Heights(tip, (1.0, 0.0), along, np.full(len(PLACES), 0.45), narrowing)
 
 
-def verdict_of(seen: Heights, frames: int = 8) -> WitnessVerdict:
+def verdict_of(seen: Heights, frames: int = 10) -> WitnessVerdict:
     witness = FaceRelief(HeadTrack(Nowhere()))
     for _ in range(frames):
         witness.add(seen)
@@ -63,7 +63,7 @@ def test_what_is_no_head_is_undecided(seen: Heights) -> None:
 
 
 def test_a_few_pictures_are_not_enough() -> None:
-    assert verdict_of(heights(), frames=5) is UNDECIDED
+    assert verdict_of(heights(), frames=9) is UNDECIDED
     assert FaceRelief(HeadTrack(Nowhere())).verdict().verdict is UNDECIDED
 
 
