@@ -8,9 +8,8 @@ was taken until then stays in the session.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from enrollment.capture import CaptureNews, Step
 from hardware.ports import DeviceInfo, FingerSensor, Frame, SensorMatch, SensorParameters
@@ -33,32 +32,42 @@ class Interrupted(Exception):  # noqa: N818 - a wish, not an error
 
 @dataclass(slots=True)
 class CapturePage:
-    """One page of a capture: what was said last, the quality of the last sample, and what may be chosen."""
+    """One page of a capture: one hint at a time, the count, the quality of the last sample, what may be chosen."""
 
     talk: Talk
     codes: Collection[str]
     quality: int | None = None
-    _before: dict[str, Any] = field(default_factory=dict)
+    _advice: str | None = None  # what was wrong with the last sample, shown while the next one is waited for
+    _shown: bool = False
 
     def told(self, news: CaptureNews) -> None:
-        """Show one hint at a time, the count and the meter."""
+        """Show what the capture says."""
         if news.quality is not None:
             self.quality = round(100 * news.quality.value)
-        waits = news.code in (Step.LOOK, Step.LAY_FINGER)
-        if waits and self._before.get("hint") not in (None, str(Step.TAKEN)):
-            return  # the hint of the last sample is more use than being asked again
+        hint: str | None = str(news.code)
+        if news.code == Step.LOOK:
+            if self._shown:
+                return  # asked before every frame; what was said of the last one is of more use
+            hint = None
+        elif news.code == Step.LAY_FINGER:
+            hint = self._advice
+        elif news.code != Step.LIFT_FINGER:
+            self._advice = None if news.code == Step.TAKEN else hint
+        self._show(news, hint)
+
+    def _show(self, news: CaptureNews, hint: str | None) -> None:
+        self._shown = True
         face = news.modality is Modality.FACE
-        self._before = {
-            "page": "enroll_face" if face else "enroll_finger",
-            "hint": None if waits else str(news.code),
-            "taken": news.taken,
-            "wanted": news.wanted,
-            "quality": self.quality,
-            "finger": None if news.position is None else _code(news.position),
-            "preview": True if face else None,
-            "items": [{"code": code} for code in self.codes],
-        }
-        self.talk.show(**self._before)
+        self.talk.show(
+            "enroll_face" if face else "enroll_finger",
+            hint=hint,
+            taken=news.taken,
+            wanted=news.wanted,
+            quality=self.quality,
+            finger=None if news.position is None else _code(news.position),
+            preview=True if face else None,
+            items=[{"code": code} for code in self.codes],
+        )
 
     def hear(self) -> None:
         """What was touched meanwhile. Raises Interrupted, Back, Over, ShuttingDown."""

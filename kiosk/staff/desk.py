@@ -122,8 +122,8 @@ class Desk:
         parts, sign_in = self._parts, self._sign_in
         acts: dict[Right, Callable[[Session], None]] = {
             Right.WITNESS: lambda session: Witnessing(sign_in).run(session.talk, session.signed_in),
-            Right.ENROLL: lambda session: Enrolling(parts).person(session.talk, session.signed_in),
-            Right.ENROLL_SELF: lambda session: Enrolling(parts).own(session.talk, session.signed_in),
+            Right.ENROLL: lambda session: Enrolling(parts, sign_in).person(session.talk, session.signed_in),
+            Right.ENROLL_SELF: lambda session: Enrolling(parts, sign_in).own(session.talk, session.signed_in),
             Right.HEALTH: lambda session: show_health(parts, session.talk, session.signed_in),
             Right.NOTICE: lambda session: show_notice(parts, session.talk, session.signed_in),
             Right.LIGHT: lambda session: calibrate_light(parts, session.talk, session.signed_in),

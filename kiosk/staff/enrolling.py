@@ -19,10 +19,10 @@ from kiosk.staff.numbers import ask_number
 from kiosk.staff.parts import DeskParts
 from kiosk.staff.printing import give_notice
 from kiosk.staff.records import Acts, StaffAct, act_details
-from kiosk.staff.sign_in import SignedIn
-from kiosk.staff.talk import Talk
+from kiosk.staff.sign_in import SignedIn, SignIn
+from kiosk.staff.talk import Back, Talk
 from matcher.gallery import Gallery
-from models.attendance import EventType
+from models.attendance import Detail, EventType
 from models.biometrics import Modality
 from models.parcels import ParcelKind
 
@@ -35,6 +35,7 @@ class Enrolling:
     """The act. Used in the matcher thread."""
 
     parts: DeskParts
+    sign_in: SignIn
 
     def person(self, talk: Talk, signed_in: SignedIn) -> None:
         """Enroll a person, or enroll one again. Raises Back, Over, StoreError, DeviceError."""
@@ -47,13 +48,36 @@ class Enrolling:
         self._enroll(talk, signed_in, person, act, talk.tools.gallery)
 
     def own(self, talk: Talk, signed_in: SignedIn) -> None:
-        """A staff member enrolls the own self; an admin at the center approves. Raises as ``person``."""
+        """A staff member enrolls the own self. Whoever signed in by the PIN alone needs somebody else's approval.
+
+        Raises as ``person``.
+        """
         member = signed_in.member
+        approval = {} if signed_in.comparison is not None else self._approval(talk, signed_in)
         person = replace(member.as_claimed(), wrapped_key=member.wrapped_key)
         nobody = Gallery(face_engine=self.parts.face_engine, finger_engine=self.parts.finger_engine)
-        self._enroll(talk, signed_in, person, StaffAct.ENROLL_SELF, nobody)
+        self._enroll(talk, signed_in, person, StaffAct.ENROLL_SELF, nobody, **approval)
 
-    def _enroll(self, talk: Talk, signed_in: SignedIn, person: SitePerson, act: StaffAct, everyone: Gallery) -> None:
+    def _approval(self, talk: Talk, signed_in: SignedIn) -> dict[str, Detail]:
+        """Who approves, and by what: an own face or finger; a PIN only where nobody here can be compared yet.
+
+        Raises Back, Over, StoreError.
+        """
+        second = self.sign_in.identify(talk, page="approve", besides={signed_in.staff_id})
+        if second.comparison is None and self.sign_in.anybody_comparable(talk):
+            talk.say("approval_needs_face")
+            raise Back
+        return {"approved_by": second.staff_id, "approved_with": second.by}
+
+    def _enroll(
+        self,
+        talk: Talk,
+        signed_in: SignedIn,
+        person: SitePerson,
+        act: StaffAct,
+        everyone: Gallery,
+        **more: Detail,
+    ) -> None:
         shown: dict[str, Any] = {"number": person.number or None, "shown_name": person.shown_name[-1:]}
         language = give_notice(self.parts, talk, signed_in, last="told", **shown)
         notice = Notice(NOTICE_VERSION, language, talk.tools.checkin.clock.now(), signed_in.staff_id)
@@ -79,7 +103,7 @@ class Enrolling:
         if cleared is None:
             return
         enrollment = session.complete(notice, missing_reason=missing, cleared_by=cleared or None)
-        self._stored(talk, signed_in, person, act, enrollment)
+        self._stored(talk, signed_in, person, act, enrollment, **more)
         own = act is StaffAct.ENROLL_SELF
         talk.say("enroll_done", own=own, faces=_faces(enrollment), fingers=_fingers(enrollment), **shown)
 
@@ -94,7 +118,7 @@ class Enrolling:
         for item in similar[:3]:
             other = roster.person(item.person_id)
             shown.append({"shown_name": other.shown_name[-1:] if other else "", "modality": item.modality.value})
-        if talk.pick("similar", ["somebody_else", "stop"], similar=shown, count=len(similar)) == "somebody_else":
+        if talk.pick("similar", ["stop", "somebody_else"], similar=shown, count=len(similar)) == "somebody_else":
             return signed_in.staff_id
         self._stopped(talk, signed_in, person, "similar", len({item.person_id for item in similar}))
         return None
@@ -110,7 +134,13 @@ class Enrolling:
         talk.say("enroll_stopped", why=why)
 
     def _stored(
-        self, talk: Talk, signed_in: SignedIn, person: SitePerson, act: StaffAct, enrollment: Enrollment
+        self,
+        talk: Talk,
+        signed_in: SignedIn,
+        person: SitePerson,
+        act: StaffAct,
+        enrollment: Enrollment,
+        **more: Detail,
     ) -> None:
         """The parcel and the event that names it, in one transaction. Raises StoreError: then there is neither."""
         handover = handover_of(enrollment, person.wrapped_key, re_enroll=act is not StaffAct.ENROLL)
@@ -132,6 +162,7 @@ class Enrolling:
                 notice=enrollment.notice.version,
                 language=enrollment.notice.language,
                 simulated=True if any(item.info().simulated for item in devices) else None,
+                **more,
             ),
         )
         tools.recorder.store(

@@ -20,7 +20,7 @@ from models.attendance import TimeQuality, format_time
 from web.panel.facade import CenterLink
 
 DEVICES = ("camera", "sensor", "card_reader", "printer")
-ROWS_ON_A_PAGE = 6
+ROWS_ON_A_PAGE = 4
 _MIB = 1_048_576
 
 

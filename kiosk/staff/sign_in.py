@@ -2,7 +2,7 @@
 
 A name that is not there, a PIN that is wrong and an account that has ended are answered alike, with the same words and
 after the same work. A staff member with a PIN and no references yet signs in by the PIN alone, and may then do one
-thing: hand in own references, which count only once an admin at the center has taken them.
+thing: enroll the own self, which somebody else of the staff has to approve.
 """
 
 from __future__ import annotations
@@ -81,11 +81,12 @@ class SignIn:
         comparison = self._compared(talk, signed_in.member)
         return SignedIn(signed_in.member, signed_in.rights, comparison, signed_in.at_s)
 
+    def anybody_comparable(self, talk: Talk) -> bool:
+        """Whether anybody who may sign in here now has a face or a finger to compare with."""
+        return any(item.comparable for item in _listed(talk))
+
     def _chosen(self, talk: Talk, page: str, besides: Collection[str]) -> Member | None:
-        tools = talk.tools
-        now = tools.checkin.clock.now()
-        listed = members(tools.fresh(), tools.config.witnesses, pin_alone=tools.config.staff.pin_alone)
-        there = [item for item in listed if item.staff_id not in besides and item.usable(now)]
+        there = [item for item in _listed(talk) if item.staff_id not in besides]
         if not there:
             talk.say("nobody")
             raise Back
@@ -147,10 +148,14 @@ class SignIn:
 
 def still_there(talk: Talk, member: Member) -> bool:
     """Whether the newest list still has this member with this PIN, and the account has not ended."""
+    return any(item.staff_id == member.staff_id and item.pin_hash == member.pin_hash for item in _listed(talk))
+
+
+def _listed(talk: Talk) -> list[Member]:
+    """Whose account has not ended, of the newest list."""
     tools = talk.tools
     listed = members(tools.fresh(), tools.config.witnesses, pin_alone=tools.config.staff.pin_alone)
-    same = [item for item in listed if item.staff_id == member.staff_id and item.pin_hash == member.pin_hash]
-    return any(item.usable(tools.checkin.clock.now()) for item in same)
+    return [item for item in listed if item.usable(tools.checkin.clock.now())]
 
 
 def _way(talk: Talk, ways: tuple[object, ...]) -> str:

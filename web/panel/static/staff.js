@@ -124,7 +124,7 @@ export class StaffPages {
     if (box.dataset.drawn === drawn) return;
     const focused = box.contains(document.activeElement) ? document.activeElement.dataset.code : null;
     box.dataset.drawn = drawn;
-    box.replaceChildren(...items.map((item, place) => itemButton(item, place === 0)));
+    box.replaceChildren(...items.map((item, place) => itemButton(item, place === 0, !this.#view.page.startsWith("enroll_"))));
     if (focused) box.querySelector(`[data-code="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -200,11 +200,11 @@ function bar(item) {
   return row;
 }
 
-function itemButton(item, first) {
+function itemButton(item, first, main) {
   const button = document.createElement("button");
   button.type = "button";
   button.dataset.code = item.code;
-  button.classList.toggle("strong", first);
+  button.classList.toggle("strong", first && main); // skipping a capture is never the main thing
   button.toggleAttribute("data-main", first);
   const name = `staff-${item.code}`;
   if (by(`icon-${name}`)) button.append(newIcon(name));
