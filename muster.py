@@ -19,6 +19,7 @@ COMMANDS = {
     "template": ("matcher.iso_command:template", "Write and read finger templates as ISO/IEC 19794-2 records."),
     "evaluate": ("matcher.commands:evaluate", "Measure an engine's error rates on a folder of pictures."),
     "sensor": ("hardware.commands:sensor", "Fingerprint sensors, real and simulated."),
+    "hardware": ("hardware.device_commands:hardware", "Card readers and receipt printers: try them, simulate them."),
     "kiosk": ("kiosk.commands:kiosk", "The station: run it, check its devices."),
     "center": ("web.center.commands:center", "The correction center's service and its database."),
     "enroll": ("enrollment.commands:enroll", "Enroll a person from pictures or devices at the center."),
