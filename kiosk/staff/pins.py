@@ -71,6 +71,7 @@ class BackOff:
 
     def wrong(self, staff_id: str) -> int:
         """Note that a try went wrong; how many of this staff member did. Raises StoreError."""
+        self._forget()
         count = self._wrong.get(staff_id, WrongTries(0, 0.0)).count + 1
         self._wrong[staff_id] = WrongTries(count, self._seconds())
         self._keep()
