@@ -39,6 +39,7 @@ FULL_MENU = (
     PanelChoice("help_request"),
     PanelChoice("done"),
 )
+STAFF_ERRANDS = ("witness", "enroll", "enroll_self", "health", "notice", "light")
 SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # picture name: step and what comes with it
     "pairing": ("pairing", {"pairing_code": "4071-5526-9138", "hint": "pairing_waiting", "center": "unpaired"}),
     "idle": ("idle", {}),
@@ -73,7 +74,7 @@ SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # picture name: step and what 
     "menu-full": ("menu", {"choices": FULL_MENU, "simulated": True}),
     "document": ("document", {}),
     "document-pages": ("document", {"pages": 2, "hint": "page_taken"}),
-    "staff": ("staff", {"staff": {}}),
+    "staff": ("staff", {"staff": {"page": "home", "items": [{"code": code} for code in STAFF_ERRANDS]}}),
     "help": ("help", {}),
     "fault": ("fault", {"devices": (("camera", True, None), ("sensor", False, "device_silent"))}),
 }
@@ -140,6 +141,14 @@ def speak(page: Any, language: str) -> None:
     page.click("#language")
     page.click(f"[data-language={LANGUAGES[language]}]")
     page.wait_for_selector(f"html[lang^={language}]")
+
+
+def strengthen(page: Any) -> None:
+    """Ask for the strong colours as a person does."""
+    page.click("#language")
+    page.click("#contrast")
+    page.click("#speech-close")
+    page.wait_for_selector("html[data-contrast=more]")
 
 
 def readability(page: Any, size: str) -> list[str]:
