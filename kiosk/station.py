@@ -230,7 +230,10 @@ class Station(threading.Thread):
         """The newest roster; the gallery is rebuilt here, in the thread that owns the engines."""
         roster = self._roster.current
         if roster is not self._in_gallery:
-            references = roster.references()
+            references, before = roster.references(), self._in_gallery
+            if before is not None and before.policy == roster.policy and before.references() == references:
+                self._in_gallery = roster  # only what is due, asked or offered changed: nothing to calibrate anew
+                return roster
             try:
                 self._gallery.replace(references)
             except TemplateError:
