@@ -47,6 +47,37 @@ def test_the_migrations_make_exactly_the_tables_of_the_branch(branch, tmp_path):
     engine.dispose()
 
 
+@pytest.mark.parametrize("branch", ["center", "kiosk"])
+def test_a_database_of_the_first_layout_keeps_what_it_held(branch, tmp_path):
+    """As a site that is updated: the first step with rows in it, then everything after."""
+    engine = open_store(url_of(tmp_path, "early.db"), branch=branch)
+    newer = {
+        "center": ("parcels", "answer_looks", "due_items", "staff_references", "staff_keys"),
+        "kiosk": ("parcels",),
+    }
+    columns = {"center": (("sites", "questions"), ("sites", "errands"), ("staff", "pin_hash"), ("people", "id_card"))}
+    with engine.begin() as connection:
+        for table in newer[branch]:
+            connection.execute(text(f"DROP TABLE {table}"))
+        for table, column in columns.get(branch, ()):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text(f"DELETE FROM {version_table(branch)}"))  # noqa: S608 - a name of our own
+        connection.execute(text(f"INSERT INTO {version_table(branch)} VALUES ('0001')"))  # noqa: S608
+        if branch == "center":
+            connection.execute(text("INSERT INTO sites VALUES ('s', 'name', '{}', '1')"))
+        else:
+            connection.execute(text("INSERT INTO meta VALUES ('a', '1')"))
+    engine.dispose()
+    engine = open_store(url_of(tmp_path, "early.db"), branch=branch)
+    with reading(engine) as session:
+        if branch == "center":
+            kept = session.scalars(select(SiteRow)).one()
+            assert (kept.name, kept.questions, kept.errands) == ("name", None, None)
+        else:
+            assert session.get(MetaRow, "a").value == "1"
+    engine.dispose()
+
+
 def test_sqlite_is_set_up_to_survive_a_power_cut(kiosk):
     with kiosk.connect() as connection:
         settings = {

@@ -107,8 +107,8 @@ def open_page(chromium: Any, address: str, **options: Any) -> Any:
     return page
 
 
-def both_languages(page: Any, path: str, name: str, take_picture: Picture) -> None:
-    """Show a page in Chinese and in English; nothing may stick out of the window."""
+def both_languages(page: Any, path: str, name: str, take_picture: Picture, *, part: str = "main") -> None:
+    """Show a page, from ``part`` on, in Chinese and in English; nothing may stick out of the window."""
     for language in ("zh", "en"):
         page.goto(path)
         wanted = "zh-CN" if language == "zh" else "en"
@@ -116,6 +116,8 @@ def both_languages(page: Any, path: str, name: str, take_picture: Picture) -> No
             page.click(".self form:first-child button")
         assert page.get_attribute("html", "lang") == wanted
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, language)
+        if part != "main":
+            page.locator(part).scroll_into_view_if_needed()
         take_picture(page, f"console-{name}-{language}")
 
 
