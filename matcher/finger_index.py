@@ -33,11 +33,11 @@ _PAGE: Final = 128  # fingers; what is compared in one product of matrices, so t
 _PROBES: Final = 32  # minutiae of a probe that take part
 _SCALE: Final = 256.0  # of a code's numbers, most of them within 0.3, to int8
 _UNUSUAL: Final = 1.0  # standard deviations above the other fingers, from where on a look at all counts
-_LEAST_UNUSUAL: Final = -1.0  # likewise from where on a pair has a vote
-_VOTERS: Final = 20  # pairs of minutiae of a finger that vote, the most unusual ones
-_CLOSER: Final = 0.20  # share of the fingers that the second filter looks at,
+_LEAST_UNUSUAL: Final = -2.0  # likewise from where on a pair has a vote
+_VOTERS: Final = 16  # pairs of minutiae of a finger that vote, the most unusual ones
+_CLOSER: Final = 0.25  # share of the fingers that the second filter looks at,
 _CLOSER_RANGE: Final = (400, 6000)  # at least and at most
-_KEEP: Final = 30
+_KEEP: Final = 100
 _TURN: Final = math.cos(math.radians(20))  # of two votes that agree
 _NEAR: Final = 8.0  # pixels by which two pairs that agree may miss each other,
 _STRETCH: Final = 0.06  # and more with their distance
@@ -139,7 +139,7 @@ class FingerIndex:
             return held[:keep]
         best = self._best_codes(probe)[held[:, 0], held[:, 1]]
         usual = best.mean(axis=0), np.maximum(best.std(axis=0), 1e-6)
-        unusual = np.maximum((best - usual[0]) / usual[1] - np.float32(_UNUSUAL), 0).sum(axis=1)
+        unusual = np.square(np.maximum((best - usual[0]) / usual[1] - np.float32(_UNUSUAL), 0)).sum(axis=1)
         least, most = _CLOSER_RANGE
         held = _highest(held, unusual, max(keep, min(max(int(_CLOSER * len(held)), least), most)))
         held = held[np.argsort(held[:, 0], kind="stable")]

@@ -121,12 +121,13 @@ def _agreement(a: ComplexArray, b: ComplexArray, turns: ComplexArray) -> Float32
     doubt = off[0]
     doubt *= off[1]
     doubt *= off[2]
-    return np.reciprocal(doubt)
+    agreement: Float32Array = np.reciprocal(doubt)
+    return agreement
 
 
 def _relaxed(strength: Float32Array, agreement: Float32Array) -> Float32Array:
     """Let pairs that agree strengthen each other."""
-    share = agreement * np.float32(0.5 / max(1, min(_SUPPORTERS, len(strength) - 1)))
+    share: Float32Array = agreement * np.float32(0.5 / max(1, min(_SUPPORTERS, len(strength) - 1)))
     share.ravel()[:: len(strength) + 1] += np.float32(0.5)
     for _ in range(_ROUNDS):
         strength = share @ strength

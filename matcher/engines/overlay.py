@@ -45,13 +45,13 @@ def constellation(place: ComplexArray, direction: ComplexArray) -> Constellation
     """Minutiae made ready to be laid on others, from (N,) positions and directions."""
     middle = complex(place.mean()) if len(place) else 0j
     place = (place - middle).astype(np.complex64)
-    x, y, one = place.real, place.imag, np.ones(len(place), np.float32)
+    x, y, one, least = place.real, place.imag, np.ones(len(place), np.float32), np.float32(_LEAST_COSINE)
     return Constellation(
         middle,
         place,
         direction,
         np.stack([2 * x, 2 * y, -(x * x + y * y), one]),
-        np.stack([direction.real, direction.imag, -one * np.float32(_LEAST_COSINE)]) / np.float32(1 - _LEAST_COSINE),
+        np.stack([direction.real, direction.imag, -one * least]).astype(np.float32) / (np.float32(1.0) - least),
     )
 
 
@@ -72,8 +72,9 @@ def parallel(directions: ComplexArray, second: Constellation) -> Float32Array:
     """(R, M): 1 where (R,) directions are those of the second's minutiae, falling to 0 at 25 degrees and beyond."""
     rows = np.ones((len(directions), 3), np.float32)
     rows[:, :2] = directions.view(np.float32).reshape(-1, 2)
-    alike = rows @ second.headings
-    return np.maximum(alike, np.float32(0.0), out=alike)
+    alike: Float32Array = rows @ second.headings
+    np.maximum(alike, np.float32(0.0), out=alike)
+    return alike
 
 
 def partners(weight: Float32Array) -> tuple[IndexArray, IndexArray]:

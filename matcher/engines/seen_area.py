@@ -48,8 +48,7 @@ def within(planes: Float32Array, points: ComplexArray) -> NDArray[np.bool_]:
     """Which of (N,) points, relative to the origin of the ``planes``, lie within them."""
     rows = np.ones((len(points), 3), np.float32)
     rows[:, :2] = points.view(np.float32).reshape(-1, 2)
-    inside: NDArray[np.bool_] = (rows @ planes <= 0).all(axis=1)
-    return inside
+    return np.asarray((rows @ planes <= 0).all(axis=1), np.bool_)
 
 
 def seen_area(place: ComplexArray, size: tuple[int, int]) -> SeenArea:
