@@ -10,7 +10,7 @@ counts: the highest.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -18,9 +18,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from matcher.ports import FaceEngine, FingerEngine
 from models.attendance import format_time, parse_time
-from models.biometrics import Reference, TemplateFormat
+from models.biometrics import TemplateFormat
 from models.errors import InputError
 
 KEPT_SCORES = 1000  # of the highest: enough for every threshold that is worth calibrating
@@ -124,19 +123,6 @@ def calibrate(
     return Calibration(format, tuple(highest.tolist()), int(scores.size), calibrated_on, dataset)
 
 
-def site_impostor_scores(references: Iterable[Reference], engine: FaceEngine | FingerEngine) -> list[float]:
-    """The highest similarity of each pair of different people among valid references of the engine's format.
-
-    What ``compare`` says of two templates, not what a gallery scores: that is ``matcher.site_scores``.
-    """
-    groups = _by_person(references, engine.format)
-    return [
-        max(_scores(groups[one], groups[other], engine))
-        for at, one in enumerate(sorted(groups))
-        for other in sorted(groups)[at + 1 :]
-    ]
-
-
 def upper_rate(matches: int, comparisons: int) -> float:
     """The upper 95 % limit of a rate after ``matches`` in ``comparisons``; 3/n for none.
 
@@ -167,15 +153,3 @@ def lower_rate(matches: int, comparisons: int) -> float:
 def _people_of(comparisons: int) -> float:
     """How many people make this many pairs."""
     return (1 + math.sqrt(1 + 8 * comparisons)) / 2
-
-
-def _by_person(references: Iterable[Reference], format: TemplateFormat) -> dict[str, list[Reference]]:
-    groups: dict[str, list[Reference]] = {}
-    for item in references:
-        if item.revoked_at is None and item.template.format == format:
-            groups.setdefault(item.person_id, []).append(item)
-    return groups
-
-
-def _scores(one: Sequence[Reference], other: Sequence[Reference], engine: FaceEngine | FingerEngine) -> list[float]:
-    return [engine.compare(left.template, right.template) for left in one for right in other]

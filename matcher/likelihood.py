@@ -131,12 +131,22 @@ def fit(
     return LikelihoodRatio(slope, float(found[1]) - slope * middle, counted[0], counted[1], source)
 
 
+def checked_scores(scores: ArrayLike, kind: str) -> Float64Array:
+    """(N,) float64 scores of one ``kind`` of comparison, infinite ones too. Raises InputError for none or a NaN."""
+    values = np.asarray(scores, np.float64).ravel()
+    if values.size == 0:
+        raise InputError(f"There are no {kind} scores to measure on.")
+    if np.isnan(values).any():
+        raise InputError(f"One of the {kind} scores is not a number.")
+    return values
+
+
 def cllr(genuine_llrs: ArrayLike, impostor_llrs: ArrayLike) -> float:
     """The cost of these log-likelihood ratios in bits: 0 is perfect, 1 as good as saying nothing, more misleads.
 
     Brümmer and du Preez (2006), equation for C_llr. Raises InputError without both kinds.
     """
-    mated, others = _numbers(genuine_llrs, "genuine"), _numbers(impostor_llrs, "impostor")
+    mated, others = checked_scores(genuine_llrs, "genuine"), checked_scores(impostor_llrs, "impostor")
     cost = np.logaddexp(0.0, -mated).mean() + np.logaddexp(0.0, others).mean()
     return float(cost / (2.0 * math.log(2.0)))
 
@@ -149,7 +159,7 @@ def min_cllr(genuine: ArrayLike, impostor: ArrayLike) -> float:
 def pav_llrs(genuine: ArrayLike, impostor: ArrayLike) -> tuple[Float64Array, Float64Array]:
     """The best rising log-likelihood ratios of the scores themselves, by pooling adjacent violators (isotonic
     regression; Ayer et al., 1955). For evaluation only: it knows the answers, and may be infinite."""
-    mated, others = _numbers(genuine, "genuine"), _numbers(impostor, "impostor")
+    mated, others = checked_scores(genuine, "genuine"), checked_scores(impostor, "impostor")
     scores, place = np.unique(np.concatenate([mated, others]), return_inverse=True)
     hits = np.bincount(place[: len(mated)], minlength=len(scores)).astype(np.float64)
     both = np.bincount(place, minlength=len(scores)).astype(np.float64)
@@ -212,17 +222,8 @@ def _sigmoid(values: Float64Array) -> Float64Array:
     return result
 
 
-def _numbers(scores: ArrayLike, kind: str) -> Float64Array:
-    values = np.asarray(scores, np.float64).ravel()
-    if values.size == 0:
-        raise InputError(f"There are no {kind} scores to weigh.")
-    if np.isnan(values).any():
-        raise InputError(f"One of the {kind} scores is not a number.")
-    return values
-
-
 def _finite(scores: ArrayLike, kind: str) -> Float64Array:
-    values = _numbers(scores, kind)
+    values = checked_scores(scores, kind)
     if not np.isfinite(values).all():
         raise InputError(f"One of the {kind} scores is infinite; leave out what was not acquired.")
     return values

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from matcher.likelihood import checked_scores
 from models.biometrics import Float64Array
 from models.errors import InputError
 
@@ -37,12 +38,12 @@ class Det(NamedTuple):
 
 def fmr_at(impostor: ArrayLike, threshold: float) -> float:
     """The false match rate at a threshold: the share of impostor scores that reach it."""
-    return float(np.mean(_scores(impostor, "impostor") >= threshold))
+    return float(np.mean(checked_scores(impostor, "impostor") >= threshold))
 
 
 def fnmr_at(genuine: ArrayLike, threshold: float) -> float:
     """The false non-match rate at a threshold: the share of genuine scores below it."""
-    return float(np.mean(_scores(genuine, "genuine") < threshold))
+    return float(np.mean(checked_scores(genuine, "genuine") < threshold))
 
 
 def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
@@ -51,7 +52,7 @@ def threshold_at_fmr(impostor: ArrayLike, fmr: float) -> float:
     It is the next number above an impostor score; the lowest finite number if every impostor may match, so that what
     was not acquired (``-inf``) does not match even then. Raises InputError for no scores or an ``fmr`` outside [0, 1].
     """
-    return float(np.nextafter(_highest_refused(_scores(impostor, "impostor"), fmr), np.inf))
+    return float(np.nextafter(_highest_refused(checked_scores(impostor, "impostor"), fmr), np.inf))
 
 
 def fnmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:
@@ -59,8 +60,8 @@ def fnmr_at_fmr(genuine: ArrayLike, impostor: ArrayLike, fmr: float) -> float:
 
     FVC's FMR100 and FMR1000 are this at 1e-2 and 1e-3. Raises InputError for no scores or an ``fmr`` outside [0, 1].
     """
-    refused = _highest_refused(_scores(impostor, "impostor"), fmr)
-    return float(np.mean(_scores(genuine, "genuine") <= refused))
+    refused = _highest_refused(checked_scores(impostor, "impostor"), fmr)
+    return float(np.mean(checked_scores(genuine, "genuine") <= refused))
 
 
 def zero_fmr(genuine: ArrayLike, impostor: ArrayLike) -> float:
@@ -70,7 +71,7 @@ def zero_fmr(genuine: ArrayLike, impostor: ArrayLike) -> float:
 
 def det(genuine: ArrayLike, impostor: ArrayLike) -> Det:
     """Both rates at every threshold where one of them changes: each distinct score, then infinity."""
-    mated, non_mated = np.sort(_scores(genuine, "genuine")), np.sort(_scores(impostor, "impostor"))
+    mated, non_mated = np.sort(checked_scores(genuine, "genuine")), np.sort(checked_scores(impostor, "impostor"))
     threshold = np.unique(np.concatenate([mated, non_mated, [np.inf]]))
     # Counts are divided once, so that equal rates are equal numbers.
     fmr = (len(non_mated) - np.searchsorted(non_mated, threshold, side="left")) / len(non_mated)
@@ -91,15 +92,6 @@ def eer(genuine: ArrayLike, impostor: ArrayLike) -> float:
         return float(curve.fnmr[after])
     sums = curve.fnmr + curve.fmr
     return float(min(sums[max(after - 1, 0)], sums[after]) / 2)
-
-
-def _scores(scores: ArrayLike, kind: str) -> Float64Array:
-    values = np.asarray(scores, np.float64).ravel()
-    if values.size == 0:
-        raise InputError(f"There are no {kind} scores to measure a rate on.")
-    if np.isnan(values).any():
-        raise InputError(f"One of the {kind} scores is not a number.")
-    return values
 
 
 def _highest_refused(impostor: Float64Array, fmr: float) -> float:

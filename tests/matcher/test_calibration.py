@@ -7,10 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from matcher.calibration import Calibration, calibrate, site_impostor_scores, upper_rate
-from matcher.ports import FaceEngine
+from matcher.calibration import Calibration, calibrate, upper_rate
 from models.errors import InputError
-from tests.matcher.faces import NOW, SFACE, direction, face_reference
+from tests.matcher.faces import NOW, SFACE
 
 
 def spread(count: int) -> Calibration:
@@ -83,17 +82,3 @@ def test_a_malformed_calibration_is_refused(change: dict[str, object]) -> None:
 def test_scores_that_are_none_are_refused(scores: list[float]) -> None:
     with pytest.raises(InputError):
         calibrate(SFACE, scores, calibrated_on=NOW, dataset="none")
-
-
-def test_a_sites_impostor_scores_are_one_per_pair_of_people_the_highest(sface: FaceEngine) -> None:
-    scores = site_impostor_scores(
-        [
-            face_reference("r1", "anna", direction(0)),
-            face_reference("r2", "anna", direction(30)),
-            face_reference("r3", "bert", direction(90)),
-            face_reference("r4", "carl", direction(180)),
-            face_reference("r5", "dora", direction(0), revoked_at=NOW),
-        ],
-        sface,
-    )
-    assert scores == pytest.approx([0.5, np.cos(np.radians(150)), 0.0], abs=1e-6)
