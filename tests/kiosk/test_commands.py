@@ -73,6 +73,7 @@ def test_pair_then_check_then_status(tmp_path: Path, real_center: RealCenter) ->
     assert (checked.exit_code, "FAIL" in checked.output) == (0, False), checked.output
     status = CliRunner().invoke(kiosk, ["status", "--config", str(path)])
     assert "delivered 0, pending 0, quarantined 0" in status.output
+    assert "sealed parcels: pending 0, quarantined 0" in status.output
     with pytest.raises(InputError, match="paired already"):
         CliRunner().invoke(kiosk, ["pair", "--config", str(path)], catch_exceptions=False)
 

@@ -11,13 +11,17 @@ from center_house import make_house
 
 from enrollment.notice import MissingReason
 from enrollment.samples import Refusal
+from kiosk.staff.records import StaffAct
+from kiosk.staff.witnessing import WitnessReason
 from models.attendance import CheckInOutcome, EventType, Method, TimeQuality, WitnessVerdict
 from models.biometrics import FingerPosition, Modality
 from models.errors import RetryReason
 from models.people import Category, SupervisionLevel
+from models.questions import Question
 from models.supervision import SecondFactor
 from web.center.access import ROLES
-from web.center.console.texts import MISSING_REASONS, TEXTS
+from web.center.console.texts import DUE_NOTES, MISSING_REASONS, TEXTS
+from web.center.due import DueNote
 from web.shared import words
 from web.shared.i18n import read_catalog
 
@@ -78,6 +82,11 @@ def test_placeholders_are_the_same_in_both_languages() -> None:
         (words.SECOND_FACTORS, SecondFactor),
         (words.ROLES, ROLES),
         (MISSING_REASONS, MissingReason),
+        (DUE_NOTES, DueNote),
+        (words.QUESTIONS, Question),
+        (words.DETAILS, Question),
+        (words.STAFF_ACTS, StaffAct),
+        (words.WITNESS_REASONS, WitnessReason),
         (TEXTS | words.HINTS, Refusal),
         (words.FINGERS, [position for position in FingerPosition if position]),
     ],
