@@ -16,6 +16,7 @@ from typing import Protocol
 from hardware.ports import DeviceInfo, FingerSensor
 from kiosk.config import FingerConfig, SensorConfig, VisitConfig
 from kiosk.devices import Answer, wait_for
+from kiosk.finger_advice import advice
 from kiosk.roster import SitePerson
 from kiosk.thresholds import SiteThresholds, basis_of
 from kiosk.verdict import Finding, Found
@@ -58,6 +59,7 @@ class _Compared:
     template_format: str
     quality: float | None
     on_sensor: bool = False
+    advice: RetryReason | None = None
 
 
 @dataclass(slots=True)
@@ -85,10 +87,11 @@ class FingerStep:
         Never raises a DeviceError: a broken sensor is a finding.
         """
         found, messy = Found(Finding.ABSENT), False
+        better: str | None = None
         asked = _asked(person)
         try:
             for attempt in range(tries):
-                hint: str | None = PanelHint.TRY_AGAIN if attempt else None
+                hint: str | None = (better or PanelHint.TRY_AGAIN) if attempt else None
                 position = asked[attempt % len(asked)] if asked else None
                 try:
                     if not self._laid_on(visit, position, hint, wait_s or self.timing.finger_timeout_s):
@@ -99,14 +102,15 @@ class FingerStep:
                     with visit.timed("finger"):
                         compared = self._compare(visit, person, position)
                 except CaptureRetry as retry:
-                    messy = True
+                    messy, better = True, retry.reason.value
                     visit.tries_left -= 1
-                    self._lifted(visit, position, retry.reason.value)
+                    self._lifted(visit, position, better)
                     continue
                 found = visit.finger = self._found(compared, person)
                 if found.matched:
                     return found
                 visit.tries_left -= 1
+                better = compared.advice.value if compared.advice else None
                 self._lifted(visit, position, RetryReason.LIFT_FINGER.value)
         except DeviceError:  # noted on the screen and in the log by the sensor's own thread
             return Found(Finding.BROKEN, evidence=found.evidence)
@@ -174,7 +178,8 @@ class FingerStep:
             else:
                 candidate = self.gallery.verify_finger(person.person_id, template)
                 answer = decide_verification(candidate, self._point(visit, person), weighing=self._weighing())
-        return _Compared(answer, self.engine.name, str(self.engine.format), quality.value)
+        better = None if answer.matched else advice(pixels)
+        return _Compared(answer, self.engine.name, str(self.engine.format), quality.value, advice=better)
 
     def _point(self, visit: Visit, person: SitePerson | None) -> OperatingPoint:
         """The operating point; a threshold from the configuration goes before the engine's own.
