@@ -30,6 +30,7 @@ from web.panel.facade import CenterLink
 log = structlog.get_logger("kiosk.reporter")
 
 _STORE_RETRY_S = 5.0
+_SLOWEST_BYTES_PER_S = 24 * 1024  # a line on which a parcel is still waited for: the largest takes some five minutes
 STUCK_AFTER_S = 600.0  # a batch over a slow line, each of its events alone at worst
 
 
@@ -176,13 +177,14 @@ class Reporter(threading.Thread):
         return None
 
     def _deliver_parcels(self) -> float | None:
-        """Send parcels until none is pending (None), or seconds to wait."""
+        """Send parcels until none is pending (None), or seconds to wait. Events of meanwhile go before each."""
         while self._parcels is not None and not self._stopping.is_set():
             self.pulse.beat()
             parcel = self._parcels.next_pending()
             if parcel is None:
                 return None
-            answer = self._client.post("/api/v1/parcels", parcel.to_json())
+            timeout_s = self._config.timeout_s + len(parcel.sealed) / _SLOWEST_BYTES_PER_S
+            answer = self._client.post("/api/v1/parcels", parcel.to_json(), timeout_s=timeout_s)
             match meaning(answer):
                 case Meaning.DONE:
                     self._parcels.delivered(parcel.parcel_id)
@@ -194,6 +196,9 @@ class Reporter(threading.Thread):
                 case Meaning.LATER:
                     self._parcels.note_attempt(parcel.parcel_id, answer.error_code)
                     return self._later(answer)
+            wait_s = self._deliver()
+            if wait_s is not None:
+                return wait_s
         return None
 
     def _close_gap(self, event_id: str, answer: Answer) -> float:

@@ -52,6 +52,16 @@ class Line(CenterClient):
 
     sent: list[tuple[str, Any]] = field(default_factory=list)
     answers: list[Answer | Exception] = field(default_factory=list)
+    answer_parcel: Any = None
+
+    def __post_init__(self) -> None:
+        self.answer_parcel = self._next_answer
+
+    def _next_answer(self) -> Answer:
+        answer = self.answers.pop(0) if self.answers else Answer(201, {}, {})
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     def _request(self, method: str, path: str, body: bytes, *rest: Any) -> Answer:
         raise AssertionError("nothing goes over the network here")
@@ -62,10 +72,7 @@ class Line(CenterClient):
     def post(self, path: str, content: Any, **options: Any) -> Answer:
         self.sent.append((path, content))
         if path == "/api/v1/parcels":
-            answer = self.answers.pop(0) if self.answers else Answer(201, {}, {})
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
+            return self.answer_parcel()
         stored = [{"event_id": item["body"]["event_id"], "status": "stored"} for item in content["events"]]
         return Answer(200, {}, {"results": stored})
 
@@ -130,6 +137,18 @@ def test_events_go_first_then_parcels_in_their_order(
     assert {line.sent[1][1]["parcel_id"], line.sent[2][1]["parcel_id"]} == {first.parcel_id, second.parcel_id}
     assert Parcel.from_json(line.sent[1][1]) in (first, second)
     assert parcels.counts() == ParcelCounts(0, 0)
+
+
+def test_events_of_meanwhile_go_before_the_next_parcel(
+    reporter: Reporter, parcels: ParcelStore, line: Line, engine: Engine
+) -> None:
+    journal = journal_in(engine)
+    parcels.add(REPORT, "p1", SECRET)
+    parcels.add(REPORT, "p1", SECRET)
+    answer = line.answer_parcel
+    line.answer_parcel = lambda: (journal.append(draft()), answer())[1] if len(line.sent) == 1 else answer()
+    reporter.once()
+    assert [path.rsplit("/", 1)[1] for path, _ in line.sent] == ["parcels", "batch", "parcels"]
 
 
 def test_what_arrived_is_in_no_file_any_more(reporter: Reporter, parcels: ParcelStore, tmp_path: Path) -> None:
