@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import structlog
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 from waitress.server import create_server  # type: ignore[import-untyped]
 
 from enrollment.vault import Vault
@@ -48,7 +45,7 @@ from kiosk.timekeeping import ClockWatch, TimeKeeper
 from matcher.empty_room import EmptyRoom
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
-from models.errors import AccessDenied, ConfigurationError, InputError, WireError
+from models.errors import ConfigurationError, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelHint
@@ -242,6 +239,8 @@ class Kiosk:
                         exposure=exposure_control(self._given[0]),
                         face_engine=face_engine,
                         finger_engine=finger_engine,
+                        can_print=lambda: self._sides.receipts is not None,
+                        print_slip=self._sides.print_slip,
                         language=config.panel.language,
                     )
                 ),
@@ -310,22 +309,6 @@ class Kiosk:
         if self._supervisor is not None:
             self._supervisor.stop()
 
-    def witness(self, staff_id: str, pin: str, reason: str, *, number: str | None = None) -> CheckInResult:
-        """A named staff member vouches, at the kiosk, for the person whose visit was just referred.
-
-        ``pin`` is checked against the configuration's ``[witnesses]``. Raises AccessDenied.
-        """
-        if self.station is None:
-            raise AccessDenied("This kiosk is not serving anybody.", code="nothing_to_witness")
-        check_pin(self.config, staff_id, pin)
-        asked = self.station.witness(staff_id, reason, number=number)
-        try:
-            return asked.result(timeout=_WITNESS_WAIT_S)
-        except FutureTimeout as error:
-            if asked.cancel():  # else it would be recorded later, unseen by whoever was told that it was not
-                raise AccessDenied("Somebody is checking in; try again after that.", code="kiosk_busy") from error
-            return asked.result()
-
 
 def face_step(
     config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader, thresholds: SiteThresholds
@@ -359,18 +342,6 @@ def finger_step(
         timing=config.visit,
         thresholds=thresholds,
     )
-
-
-def check_pin(config: KioskConfig, staff_id: str, pin: str) -> None:
-    """Raise AccessDenied unless this is the PIN of this staff member; both mistakes look and take alike."""
-    hasher = PasswordHasher()
-    known = config.witnesses.get(staff_id)
-    try:
-        hasher.verify(known or hasher.hash("nobody"), pin)
-    except (Argon2Error, InvalidHashError) as error:
-        raise AccessDenied("The staff id or the PIN is wrong.", code="witness_unknown") from error
-    if known is None:
-        raise AccessDenied("The staff id or the PIN is wrong.", code="witness_unknown")
 
 
 def _load_roster(roster: RosterStore) -> None:

@@ -46,11 +46,10 @@ from models.attendance import (
     Evidence,
     Method,
     SignedEvent,
-    Witness,
     format_time,
 )
 from models.errands import next_report
-from models.errors import AccessDenied, StoreError
+from models.errors import StoreError
 from models.supervision import ReportVerdict
 from web.panel.facade import PanelHint, PanelResult, PanelStep
 
@@ -91,7 +90,7 @@ class CheckInResult:
 
 @dataclass(slots=True)
 class CheckIn:
-    """The line. One object per kiosk, used by the matcher thread only (``witness`` too)."""
+    """The line. One object per kiosk, used by the matcher thread only."""
 
     face: FaceStep | None
     finger: FingerStep | None
@@ -227,19 +226,16 @@ class CheckIn:
             return settled
         return replace(settled, outcome=CheckInOutcome.REFERENCE_REVOKED, note="revoked_during_visit")
 
-    def _store(
-        self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...], witness: Witness | None = None
-    ) -> CheckInResult:
+    def _store(self, visit: Visit, settled: Settled, evidence: tuple[Evidence, ...]) -> CheckInResult:
         """Sign and store in one transaction. What cannot be stored was not accepted."""
         recorder = Recorder(self.journal, self.clock)
         draft = recorder.draft(
-            EventType.WITNESSED_CHECK_IN if witness else _kind(settled),
+            _kind(settled),
             person_id=settled.person_id,
             outcome=settled.outcome,
             method=settled.method,
             evidence=evidence,
             policy_version=visit.roster.policy.version,
-            witness=witness,
             note=settled.note,
         )
         signed: SignedEvent | None = None
@@ -263,27 +259,7 @@ class CheckIn:
             visit.identified = None  # nothing was accepted either
         elif visit.first_event is None:
             visit.first_event = draft.event_id
-        done = settled.outcome in _RECOGNISED or settled.outcome is CheckInOutcome.WITNESSED
-        self.unrecognised = None if done else result
-        return result
-
-    def witness(self, visit: Visit, staff_id: str, reason: str) -> CheckInResult:
-        """A staff member vouches for the person whose visit just ended without being recognised, however it ended.
-
-        ``visit.claimed`` says who it is. Raises AccessDenied if there was no such visit lately or nobody is named. The
-        event is labelled so for ever.
-        """
-        last = self.unrecognised
-        if last is None or (self.clock.now() - last.at).total_seconds() > WITNESS_WITHIN_S:
-            raise AccessDenied("Nobody was referred to staff here within the last minutes.", code="nothing_to_witness")
-        person_id = visit.claimed_id or last.person_id
-        if person_id is None or visit.roster.person(person_id) is None:
-            raise AccessDenied("A witnessed check-in needs the person's number.", code="witness_needs_number")
-        if last.person_id not in (None, person_id):
-            raise AccessDenied("The visit that just ended is another person's.", code="witness_other_person")
-        settled = Settled(CheckInOutcome.WITNESSED, person_id, Method.WITNESS, reason)
-        result = self._store(visit, settled, (), Witness(staff_id, reason))
-        self.show(visit, result)
+        self.unrecognised = None if settled.outcome in _RECOGNISED else result
         return result
 
     def show(self, visit: Visit, result: CheckInResult) -> None:

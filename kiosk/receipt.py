@@ -68,6 +68,12 @@ class _Waiting:
     asked_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class _WaitingSlip:
+    slip: Slip
+    asked_s: float
+
+
 def done_code(signed: SignedEvent) -> str | None:
     """The code of what was done; None for what gets no receipt (an attempt that failed, a call for help, staff)."""
     event = signed.event
@@ -119,7 +125,7 @@ class ReceiptDesk(DeviceThread):
         self._simulated = simulated
         self._heartbeat_s = heartbeat_s
         self._monotonic = monotonic
-        self._waiting: deque[_Waiting] = deque(maxlen=MOST_WAITING)
+        self._waiting: deque[_Waiting | _WaitingSlip] = deque(maxlen=MOST_WAITING)
         self._asked = threading.Condition()
 
     def print(self, result: CheckInResult, *, next_due: str | None = None) -> None:
@@ -129,6 +135,15 @@ class ReceiptDesk(DeviceThread):
         with self._asked:
             self._waiting.append(_Waiting(result.signed, next_due, self._monotonic()))
             self._asked.notify()
+
+    def print_slip(self, slip: Slip) -> bool:
+        """Have a slip of staff's printed that is no receipt; whether the printer is well. Never raises."""
+        if self.error is not None:
+            return False
+        with self._asked:
+            self._waiting.append(_WaitingSlip(slip, self._monotonic()))
+            self._asked.notify()
+        return True
 
     def prove(self) -> None:
         """A printer with paper and a closed cover."""
@@ -153,7 +168,11 @@ class ReceiptDesk(DeviceThread):
             self._asked.notify()
         super().stop(timeout_s)
 
-    def _print(self, job: _Waiting) -> None:
+    def _print(self, job: _Waiting | _WaitingSlip) -> None:
+        if isinstance(job, _WaitingSlip):
+            self._printer.print(job.slip)
+            log.info("slip_printed")
+            return
         number = job.signed.body["seq"]
         if self._monotonic() - job.asked_s > STALE_AFTER_S:
             log.info("receipt_dropped", seq=number)

@@ -11,7 +11,7 @@ from typing import Self
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hardware.drivers import make_card_reader, make_printer
-from hardware.ports import CardReader, ReceiptPrinter
+from hardware.ports import CardReader, ReceiptPrinter, Slip
 from kiosk.card import CardWorker
 from kiosk.checkin import CheckInResult
 from kiosk.config import KioskConfig
@@ -77,6 +77,10 @@ class SideDevices:
     def threads(self) -> tuple[DeviceThread, ...]:
         """Those that there are."""
         return tuple(thread for thread in (self.card, self.receipts) if thread is not None)
+
+    def print_slip(self, slip: Slip) -> bool:
+        """Have a slip of staff's printed; False if there is no printer or it does not work now."""
+        return self.receipts is not None and self.receipts.print_slip(slip)
 
     def told(self, result: CheckInResult) -> None:
         """Print what the person takes home; the next date is the one that the screen shows."""

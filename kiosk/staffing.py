@@ -28,7 +28,7 @@ from matcher.ports import FaceEngine
 class StationTools:
     """What a desk may use while it serves, in the matcher thread only.
 
-    ``checkin`` has the face step, the finger step, the journal, the screen, the clock and ``witness``. ``recorder``
+    ``checkin`` has the face step, the finger step, the journal, the screen and the clock. ``recorder``
     makes and stores an event; ``tell`` announces a result, ``wake`` any other event, so that it is sent soon.
     ``hear(wait_s)`` is the next thing asked for on the screen; ``glance`` looks at the newest frame; ``fresh`` is the
     newest roster with its references in the gallery; ``visit`` begins one for a claimed person or for anybody.

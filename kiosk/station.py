@@ -6,11 +6,9 @@ from the camera's thread, fingers from the sensor's. Other threads reach in with
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -35,7 +33,7 @@ from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from models.attendance import CheckInOutcome
 from models.biometrics import Reference
-from models.errors import AccessDenied, TemplateError
+from models.errors import TemplateError
 from web.panel.facade import PanelHint, PanelStep
 
 log = structlog.get_logger("kiosk.station")
@@ -83,7 +81,6 @@ class Station(threading.Thread):
         self._desk = desk or NoStaffDesk()
         self._thresholds = checkin.thresholds
         self._stopping = threading.Event()
-        self._messages: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._unknown = UnknownClaims(clock.seconds)
         documents = None if parcels is None or camera is None else DocumentDesk(screen, parcels)
         self._errands = Errands(checkin, config, self._tell, on_stored, documents)
@@ -124,20 +121,6 @@ class Station(threading.Thread):
         if self.is_alive():
             self.join(timeout_s)
 
-    def witness(self, staff_id: str, reason: str, *, number: str | None = None) -> Future[CheckInResult]:
-        """A staff member, known to the caller, vouches for whoever was just referred; see ``CheckIn.witness``."""
-
-        def act() -> CheckInResult:
-            roster = self._fresh()
-            person = roster.by_number(number) if number else None
-            if number and person is None:
-                raise AccessDenied("There is nobody with this number at this site.", code="number_unknown")
-            result = self._checkin.witness(self._visit(roster, person), staff_id, reason)
-            self._tell(result)
-            return result
-
-        return self._post(act)
-
     def tools(self) -> StationTools:
         """What a staff's desk may use, in this thread only."""
         return StationTools(
@@ -160,11 +143,6 @@ class Station(threading.Thread):
         if self._stopping.is_set():
             raise ShuttingDown
         return self._heard(wait_s)
-
-    def _post(self, act: Callable[[], Answer]) -> Future[Answer]:
-        answer: Future[Answer] = Future()
-        self._messages.put((act, answer))
-        return answer
 
     def one_visitor(self) -> None:
         """Wait for somebody and serve them, and whoever asks for something right after."""
@@ -262,23 +240,13 @@ class Station(threading.Thread):
         return self._stopping.is_set()
 
     def _heard(self, wait_s: float) -> Request | None:
-        """Answer messages of other threads, then whatever was tapped on the screen within ``wait_s``.
+        """Whatever was tapped on the screen within ``wait_s``.
 
         Called only while nobody is being checked in: what the site's thresholds still need is worked on meanwhile.
         """
         self.pulse.beat()
         self._thresholds.work(self._clock.seconds)
-        while True:
-            try:
-                act, answer = self._messages.get_nowait()
-            except queue.Empty:
-                return self._screen.next_request(wait_s)
-            if not answer.set_running_or_notify_cancel():
-                continue
-            try:
-                answer.set_result(act())
-            except Exception as error:  # handed to the thread that asked
-                answer.set_exception(error)
+        return self._screen.next_request(wait_s)
 
     def _after(self, result: CheckInResult) -> Request | None:
         """Leave the last page of somebody who was not identified up for a while, then wait until they have gone."""

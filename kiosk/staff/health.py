@@ -19,7 +19,7 @@ from kiosk.staff.talk import Talk
 from models.attendance import TimeQuality, format_time
 from web.panel.facade import CenterLink
 
-DEVICES = ("camera", "sensor", "card_reader", "printer")
+DEVICES = {"camera": "camera", "sensor": "sensor", "card_reader": "card", "printer": "printer"}  # row: device's name
 ROWS_ON_A_PAGE = 4
 _MIB = 1_048_576
 
@@ -46,7 +46,7 @@ def health_rows(parts: DeskParts, talk: Talk) -> list[dict[str, Any]]:
     """One row each: ``name``, whether it is ``ok``, a ``code`` where it is not, a ``value`` where there is one."""
     state, checkin = talk.tools.checkin.screen.state(), talk.tools.checkin
     there = {device[0]: device for device in state.devices}
-    rows = [_device(name, there.get(name)) for name in DEVICES]
+    rows = [_device(name, there.get(device)) for name, device in DEVICES.items()]
     rows.append(_row("center", state.center == CenterLink.REACHABLE, code=str(state.center)))
     events, parcels = parts.journal.counts(), parts.parcels.counts()
     reachable = state.center == CenterLink.REACHABLE  # then what waits is on its way

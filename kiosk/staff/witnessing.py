@@ -132,8 +132,8 @@ class Witnessing:
             CheckInOutcome.WITNESSED, person.person_id, Method.WITNESS, witness.reason, draft.captured_at, signed, {}
         )
         tools.checkin.unrecognised = None
-        tools.tell(result)
         tools.checkin.show(tools.visit(person), result)
+        tools.tell(result)
         talk.wait(tools.config.visit.result_s)
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from center_parts import RealCenter, wait_until
 from kiosk_parts import Cast, StartKiosk
 
-from kiosk import app, checkin
 from kiosk.supervisor import EXIT_VITAL_DIED
 from models.attendance import AttendanceEvent, CheckInOutcome
 from models.biometrics import Template, TemplateFormat
-from models.errors import AccessDenied, StoreError
+from models.errors import StoreError
 
 
 def test_what_could_not_be_stored_was_not_accepted(
@@ -89,20 +87,6 @@ def test_a_visitor_who_cancels_after_a_failed_try_is_recorded(
     running.delivered()
 
 
-def test_a_staff_member_may_vouch_for_somebody_who_was_not_identified(
-    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
-) -> None:
-    """The screen says that somebody is coming: that somebody can do something, however the visit failed."""
-    site = real_center.new_site(max_tries=1)
-    person_id = site.enroll("2321", faces=cast.faces["visitor_1"])
-    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
-    running = start_kiosk(site, witnesses={"staff-7": pin})
-    running.scene.show(cast["visitor_3"], "stand")
-    assert running.result().outcome is CheckInOutcome.NOT_IDENTIFIED
-    done = running.kiosk.witness("staff-7", "246810", "not_recognized", number="2321")
-    assert (done.outcome, done.person_id) == (CheckInOutcome.WITNESSED, person_id)
-
-
 def test_a_site_too_large_to_search_asks_for_the_number_first(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
 ) -> None:
@@ -132,73 +116,6 @@ def test_an_inactive_person_is_referred_and_not_compared(
     running.kiosk.screen.claim("2501")
     result = running.result()
     assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "person_inactive")
-
-
-def test_a_witness_must_be_known_and_somebody_must_have_been_referred(
-    real_center: RealCenter, start_kiosk: StartKiosk
-) -> None:
-    """Wrong PIN, unknown staff, nobody referred, nobody named: each is denied and leaves no event."""
-    site = real_center.new_site()
-    site.enroll("2601")
-    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
-    running = start_kiosk(site, witnesses={"staff-7": pin})
-    for staff_id, secret, number, code in (
-        ("staff-7", "000000", "2601", "witness_unknown"),
-        ("staff-8", "246810", "2601", "witness_unknown"),
-        ("staff-7", "246810", "2601", "nothing_to_witness"),
-    ):
-        with pytest.raises(AccessDenied) as denied:
-            running.kiosk.witness(staff_id, secret, "reason", number=number)
-        assert denied.value.code == code
-    running.kiosk.screen.ask_for_help()
-    running.result()
-    for number, code in ((None, "witness_needs_number"), ("999", "number_unknown")):
-        with pytest.raises(AccessDenied) as denied:
-            running.kiosk.witness("staff-7", "246810", "reason", number=number)
-        assert denied.value.code == code
-    assert running.results.empty()
-
-
-def test_a_witness_vouches_soon_and_for_the_person_whose_visit_it_was(
-    real_center: RealCenter, start_kiosk: StartKiosk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Not for somebody else than the visit was about, and not an hour later."""
-    site = real_center.new_site()
-    site.enroll("2605")
-    site.enroll("2606")
-    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
-    running = start_kiosk(site, people=2, witnesses={"staff-7": pin})
-    running.kiosk.screen.claim("2605")
-    assert running.result().note == "not_enrolled"
-    with pytest.raises(AccessDenied) as other:
-        running.kiosk.witness("staff-7", "246810", "wish", number="2606")
-    assert other.value.code == "witness_other_person"
-    monkeypatch.setattr(checkin, "WITNESS_WITHIN_S", -1.0)
-    with pytest.raises(AccessDenied) as late:
-        running.kiosk.witness("staff-7", "246810", "wish", number="2605")
-    assert late.value.code == "nothing_to_witness"
-    assert running.results.empty()
-
-
-def test_a_witness_who_was_told_that_it_did_not_work_is_not_recorded_later(
-    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody else is checking in meanwhile: the request is taken back, not kept for later."""
-    monkeypatch.setattr(app, "_WITNESS_WAIT_S", 0.05)
-    site = real_center.new_site()
-    site.enroll("2611", sensor_fingers=cast.sensor_fingers("visitor_2"))
-    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("246810")
-    running = start_kiosk(site, witnesses={"staff-7": pin})
-    running.kiosk.screen.ask_for_help()
-    running.result()
-    running.kiosk.screen.claim("2611")
-    running.wait_step("finger")
-    with pytest.raises(AccessDenied) as denied:
-        running.kiosk.witness("staff-7", "246810", "wish", number="2611")
-    assert denied.value.code == "kiosk_busy"
-    running.kiosk.screen.cancel()
-    running.wait_step("idle")
-    assert running.results.empty()
 
 
 def test_a_damaged_template_does_not_close_the_kiosk_for_the_others(

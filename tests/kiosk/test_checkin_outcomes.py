@@ -332,23 +332,3 @@ class TestReferredToStaff:
         running.scene.lay_finger(cast["visitor_2"].finger("right_index"), number=3)
         result = running.result()
         assert (result.outcome, result.method) == (CheckInOutcome.ACCEPTED, Method.CLAIM_FINGER)
-
-
-def test_a_named_staff_member_vouches_and_it_is_labelled_so_for_ever(
-    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
-) -> None:
-    """After a referral, a staff member with a PIN names the person; the event carries the witness."""
-    from argon2 import PasswordHasher
-
-    site = real_center.new_site()
-    person_id = enroll_visitor(site, cast, "visitor_1", "1901")
-    pin = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1).hash("2468")
-    running = start_kiosk(site, witnesses={"staff-7": pin})
-    running.kiosk.screen.ask_for_help()
-    assert running.result().outcome is CheckInOutcome.REFERRED_TO_STAFF
-    result = running.kiosk.witness("staff-7", "2468", "injured_hand", number="1901")
-    assert (result.outcome, result.method) == (CheckInOutcome.WITNESSED, Method.WITNESS)
-    event = recorded(site, running, result)
-    assert event.witness is not None
-    assert (event.witness.staff_id, event.witness.reason) == ("staff-7", "injured_hand")
-    assert (event.person_id, event.type) == (person_id, EventType.WITNESSED_CHECK_IN)
