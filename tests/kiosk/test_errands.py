@@ -252,6 +252,31 @@ def test_a_station_that_stops_keeps_what_was_recorded(tmp_path: Path) -> None:
     assert [event.type.value for event in floor.events()] == ["presence"]
 
 
+@pytest.mark.parametrize("step", ["result", "question", "menu"])
+def test_a_power_cut_leaves_what_was_recorded_and_the_next_start_goes_on(step: str, tmp_path: Path) -> None:
+    """Killed in the middle of a page, nothing runs any more; the journal holds, and the next visit knows of it."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill() -> None:
+        raise Killed
+
+    floor = Floor(tmp_path, [NEXT, asked("no"), (step, kill)], questions=(ADDRESS,))
+    if step == "result":
+        floor.script = [(step, kill)]
+    elif step == "question":
+        floor.script = [NEXT, (step, kill)]
+    with pytest.raises(Killed):
+        floor.visit()
+    before = [event.type.value for event in floor.events()]
+    assert before == ["report_in_person"] + ["answers"] * (step == "menu")
+    again = Floor(tmp_path, [menu("education_in"), NEXT, menu("done")], due=(LESSON,), time=floor.time)
+    again.time.pass_s(60)
+    again.visit()
+    assert [event.type.value for event in again.events()] == [*before, "education_in"]
+
+
 def test_nobody_has_less_than_a_minute(tmp_path: Path) -> None:
     """Each page waits sixty seconds for a tap, and every tap begins them anew."""
     floor = Floor(tmp_path, questions=(ADDRESS, JOB))
