@@ -6,6 +6,7 @@ if MUSTER_SCREENS names a folder.
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 import cv2
 import pytest
 from panel_pages import SIZES, drawn_visitor, write_slides
+from PIL import Image
 
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelFrame, PanelState
@@ -97,7 +99,9 @@ def take_picture() -> Callable[[Any, str], None]:
     def take(page: Any, name: str) -> None:
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=str(Path(folder) / f"{name}.png"), animations="disabled")
+            picture = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+            few = picture.quantize(256, dither=Image.Dither.NONE)  # a third of the size, and nobody sees it
+            few.save(Path(folder) / f"{name}.png", optimize=True)
 
     return take
 

@@ -108,13 +108,13 @@ def drawn_visitor() -> np.ndarray:
 
 def write_slides(folder: Path) -> None:
     """Two notices as an office would put them there: a text in both languages and a drawn poster."""
-    (folder / "01 rest.txt").write_text(
+    (folder / "02 hours.txt").write_text(
         "办公时间 Office hours\n周一至周五 Mon–Fri\n上午 9:00 至 12:00\n下午 14:00 至 17:30\n", "utf-8"
     )
     poster = np.full((900, 1600, 3), (238, 244, 232), np.uint8)
     cv2.circle(poster, (800, 400), 240, (120, 170, 90), -1, cv2.LINE_AA)
     cv2.ellipse(poster, (800, 780), (560, 60), 0, 0, 360, (180, 200, 160), -1, cv2.LINE_AA)
-    cv2.imwrite(str(folder / "02 poster.png"), poster)
+    cv2.imwrite(str(folder / "01 poster.png"), poster)
 
 
 def show(page: Any, station: Any, name: str) -> None:

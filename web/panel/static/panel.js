@@ -14,7 +14,7 @@ import { renderIdle } from "./steps/idle.js";
 import { renderResult } from "./steps/result.js";
 import { listenToSpeech, renderSpeech, resetSpeech } from "./speech.js";
 import { StaffPages } from "./staff.js";
-import { replay } from "./voice.js";
+import { replay, say } from "./voice.js";
 
 const BACK_TO_USUAL_MS = 60000; // after so long at idle the next person finds the usual language and colours again
 const ANSWER_MS = 5000;
@@ -184,9 +184,15 @@ function explain() {
   explainAloud(shownStep());
 }
 
+// At the start nothing was said yet: then how to begin.
+function sayAgain() {
+  if (shownStep() === "idle") say("step.idle.title", "step.idle.line");
+  else replay();
+}
+
 const PRESSED = {
   cancel: leave,
-  replay,
+  replay: sayAgain,
   language: () => by("speech").showModal(),
   explain,
   someone: () => link.post("help"),
