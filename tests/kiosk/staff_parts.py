@@ -91,7 +91,7 @@ class Hands:
         state = self.running.state
         return dict(state.staff) if state.step == "staff" and state.staff else {}
 
-    def sees(self, page: str, *, timeout_s: float = 30.0, **values: Any) -> dict[str, Any]:
+    def sees(self, page: str, *, timeout_s: float = 90.0, **values: Any) -> dict[str, Any]:
         """The view, once it is this page with these values."""
 
         def there() -> dict[str, Any] | None:
@@ -140,7 +140,7 @@ class Hands:
 
     def lay_fingers(self, visitor: Visitor) -> None:
         """Lay and lift as the page says, until another page comes."""
-        wait_until(lambda: self.view.get("page") in ("enroll_face", "enroll_finger"), 30.0)
+        wait_until(lambda: self.view.get("page") in ("enroll_face", "enroll_finger"), 90.0)
         laid, number = "", 20
         while (view := self.view).get("page") in ("enroll_finger", "enroll_face", "working") or not view:
             if view.get("page") != "enroll_finger":
