@@ -45,7 +45,7 @@ from web.shared.errors import error_json
 MOST_STATE_STREAMS: Final = 2
 MOST_PREVIEW_STREAMS: Final = 2
 MOST_FRAMES_PER_S: Final = 20.0
-HEARTBEAT_S: Final = 5.0
+HEARTBEAT_S: Final = 2.0  # after three of them without a word the page says so and connects anew
 MOST_BODY_BYTES: Final = 1024
 STREAMS_WORST_CASE: Final = 2 * (MOST_STATE_STREAMS + MOST_PREVIEW_STREAMS)
 SERVER_OPTIONS: Final[Mapping[str, Any]] = {
