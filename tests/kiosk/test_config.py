@@ -39,7 +39,10 @@ def test_the_documented_example_names_every_key() -> None:
         ("[kiosk]\nstate_dri = 'x'", "there is no key 'kiosk.state_dri'; did you mean 'state_dir'?"),
         ("[senzor]\n", "there is no key 'senzor'; did you mean 'sensor'?"),
         ('[panel]\nhost = "0.0.0.0"', "panel.host must be 127.0.0.1, ::1 or localhost"),
-        ("[panel]\nqqq = 1", "there is no key 'panel.qqq'; known here: enabled, host, language, port, slides, timezone."),
+        (
+            "[panel]\nqqq = 1",
+            "there is no key 'panel.qqq'; known here: enabled, host, language, port, slides, timezone.",
+        ),
         ("[center]\ntimeout_s = '10'", "center.timeout_s must be a number, not '10'."),
         ("[center]\nbatch_events = 1.5", "center.batch_events must be a whole number, not 1.5."),
         ("[center]\nbatch_events = true", "center.batch_events must be a whole number, not True."),

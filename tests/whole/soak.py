@@ -212,6 +212,11 @@ def explain(record: Record) -> str:
         return ""
     if record.hint == PanelHint.TOO_MANY_NUMBERS:
         return "no number was taken for a minute, after five that nobody has"
+    return _unrecorded(record)
+
+
+def _unrecorded(record: Record) -> str:
+    """Why nothing was recorded although nothing kept the kiosk from it."""
     if record.kind == "number_unknown":
         return "a number that nobody has: nothing was compared"
     if record.walked_at is not None:
