@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from noise_people import KnownFingers, finger_minutiae
 
 import matcher.scales
-from enrollment.repository import _row_of
+from enrollment.repository import row_of
 from enrollment.site_command import _command, site_command
 from enrollment.vault import SiteKey, Vault
 from matcher.scales import ScoreScale
@@ -70,7 +70,7 @@ def site(store, tmp_path, monkeypatch):
                     (Modality.FINGER, FingerPosition.RIGHT_INDEX, finger),
                 ):
                     held = Reference(str(uuid4()), person_id, modality, position, template, 0.9, at)
-                    rows.add(_row_of(vault.seal(held, key)))
+                    rows.add(row_of(vault.seal(held, key)))
     return tmp_path
 
 
