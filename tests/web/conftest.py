@@ -193,7 +193,7 @@ def open_page(chromium: Any, panel_address: str, station: SmallStation) -> Itera
         context = chromium.new_context(viewport={"width": width, "height": height}, **wishes)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(20_000)  # of a busy machine
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on(
