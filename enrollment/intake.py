@@ -20,7 +20,7 @@ from enrollment.staff_repository import save_staff_references, staff_key_of
 from enrollment.vault import SealedReference, Vault, WrappedKey
 from models.biometrics import Modality
 from models.errors import InputError, VaultError
-from models.store.center import NoticeRow, PersonRow, ReferenceRow, StaffReferenceRow
+from models.store.center import AuditRow, NoticeRow, PersonRow, ReferenceRow, StaffReferenceRow
 
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 _SOURCES = frozenset({"image", "sensor"})
@@ -31,8 +31,8 @@ def take_person(
 ) -> None:
     """Store a person's references from a kiosk of ``site_id``; with ``re_enroll`` earlier ones of the modalities end.
 
-    Raises InputError: person_unknown (or erased), person_other_site, notice_missing, key_missing, key_changed,
-    reference_malformed or reference_known.
+    Raises InputError: person_unknown (or erased), person_other_site, notice_missing, enrollment_outdated, key_missing,
+    key_changed, reference_malformed or reference_known.
     """
     person = session.get(PersonRow, handover.person_id)
     if person is None:
@@ -40,6 +40,7 @@ def take_person(
     if person.site_id != site_id:
         raise InputError("The person belongs to another site.", code="person_other_site")
     check_notice(handover.notice, now=now)
+    _check_newest(session, handover)
     key = _key(handover, wrapped_key_of(session, person.person_id))
     check_references(session, handover.references, key=key, vault=vault, now=now)
     store_key(session, key)
@@ -111,6 +112,19 @@ def check_references(
             vault.open(item, key)
         except VaultError as error:
             raise InputError("A reference does not open with its person's key.", code="reference_malformed") from error
+
+
+def _check_newest(session: Session, handover: Handover) -> None:
+    """Raises InputError (enrollment_outdated) if the person's enrollment was withdrawn after this one was made, or if
+    this one would end references of a later one: a parcel that waited long, or was kept back, undoes neither.
+    """
+    person_id, since = handover.person_id, handover.notice.given_at
+    withdrawn = select(AuditRow.at).where(AuditRow.act == "enrollment_withdrawn", AuditRow.object == person_id)
+    later = select(NoticeRow.notice_id).where(NoticeRow.person_id == person_id, NoticeRow.given_at > since)
+    if session.scalars(withdrawn.where(AuditRow.at > since).limit(1)).first() is not None:
+        raise InputError("The enrollment was withdrawn meanwhile.", code="enrollment_outdated")
+    if handover.re_enroll and session.scalars(later.limit(1)).first() is not None:
+        raise InputError("The person was enrolled again meanwhile.", code="enrollment_outdated")
 
 
 def modalities_of(references: tuple[SealedReference, ...]) -> set[str]:

@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 from enrollment.handover import Handover, pack_enrollment, read_enrollment
 from enrollment.notice import Notice
 from enrollment.repository import sealed_references, wrapped_key_of
-from enrollment.revocation import erase_person
+from enrollment.revocation import erase_person, withdraw_enrollment
 from enrollment.staff_repository import staff_key_of, staff_references
 from enrollment.vault import SealedReference, SiteKey, Vault, WrappedKey
 from models.attendance import EventType, format_time, uuid7
@@ -29,6 +29,7 @@ from models.store.center import AuditRow, NoticeRow, ParcelRow, StaffRow
 from models.wire import open_document
 from web.center.access import Account
 from web.center.accounts import add_account
+from web.center.kiosk_staff import remove_from_kiosks
 from web.center.pairing import revoke_kiosk
 from web.center.parcels import open_pages, written_reports
 from web.center.people import PersonEntry, add_person
@@ -73,6 +74,11 @@ def account(house: House, login: str, *, role: str = "staff", site_id: str | Non
         return add_account(
             house.center, session, login=login, name="王敏", role=role, site_id=site_id, expires_at=None
         )[0]
+
+
+def with_pin(house: House, staff_id: str) -> None:
+    with house.center.writing() as session:
+        session.get_one(StaffRow, staff_id).pin_hash = "$argon2id$simulated"
 
 
 def vault_of(station: Station) -> Vault:
@@ -372,8 +378,7 @@ def test_an_account_that_ended_since_then_did_its_work_one_switched_off_did_not(
 def test_a_staff_member_s_own_references_are_kept_apart_from_people_s(
     house: House, station: Station, clerk: str
 ) -> None:
-    with house.center.writing() as session:
-        session.get_one(StaffRow, clerk).pin_hash = "$argon2id$simulated"
+    with_pin(house, clerk)
     given = handover(station, clerk, clerk)
     assert enrolled(station, given).status_code == 201
     with house.center.reading() as session:
@@ -386,22 +391,89 @@ def test_a_staff_member_s_own_references_are_kept_apart_from_people_s(
     assert document["people"] == []
 
 
-def test_staff_of_all_sites_open_at_every_site_and_can_enroll_anew_at_another(house: House, station: Station) -> None:
+def test_staff_of_all_sites_open_at_every_site_and_enroll_anew_only_where_they_were_enrolled(
+    house: House, station: Station
+) -> None:
+    """Or a kiosk of one site could say whose face opens the staff's pages at every other one."""
     roaming = account(house, "chen", role="admin", site_id=None)
-    with house.center.writing() as session:
-        session.get_one(StaffRow, roaming).pin_hash = "$argon2id$simulated"
+    with_pin(house, roaming)
     enrolled(station, handover(station, roaming, roaming))
     other = Station(house, house.client()).pair(site_id="dongshan")
     (listed,) = open_document(other.get("/api/v1/gallery").json, house.center.key.public_key())["staff"]
     key = WrappedKey.from_json(roaming, listed["wrapped_key"])
     assert vault_of(other).open(SealedReference.from_json(roaming, listed["references"][0]), key)
     notice = Notice("2026-1", "zh_CN", house.clock(), roaming)
-    anew = Handover(roaming, (reference(other, roaming, key),), None, notice, re_enroll=True)
-    assert enrolled(other, anew, site_id="dongshan").status_code == 201
+    elsewhere = Handover(roaming, (reference(other, roaming, key),), None, notice, re_enroll=True)
+    assert code_of(enrolled(other, elsewhere, site_id="dongshan")) == (422, "staff_other_site")
     with house.center.reading() as session:
-        ended = [item.revoked_at is not None for item in staff_references(session, roaming)]
-        assert sorted(ended) == [False, True]
-        assert staff_key_of(session, roaming) is not None
+        here = staff_key_of(session, roaming)
+    assert here is not None
+    anew = Handover(roaming, (reference(station, roaming, here),), None, notice, re_enroll=True)
+    assert enrolled(station, anew).status_code == 201
+    with house.center.reading() as session:
+        held = {item.reference_id: item.revoked_at for item in staff_references(session, roaming)}
+    assert [held.pop(anew.references[0].reference_id), len(held), None in held.values()] == [None, 1, False]
+
+
+def test_whoever_moved_enrolls_anew_at_the_new_site(house: House, station: Station, clerk: str) -> None:
+    with_pin(house, clerk)
+    enrolled(station, handover(station, clerk, clerk))
+    with house.center.writing() as session:
+        session.get_one(StaffRow, clerk).site_id = "dongshan"
+    other = Station(house, house.client()).pair(site_id="dongshan")
+    (listed,) = open_document(other.get("/api/v1/gallery").json, house.center.key.public_key())["staff"]
+    key = WrappedKey.from_json(clerk, listed["wrapped_key"])
+    notice = Notice("2026-1", "zh_CN", house.clock(), clerk)
+    anew = Handover(clerk, (reference(other, clerk, key),), None, notice, re_enroll=True)
+    assert enrolled(other, anew, site_id="dongshan").status_code == 201
+
+
+def test_what_was_erased_of_a_staff_member_does_not_come_back_with_a_late_parcel(
+    house: House, station: Station, clerk: str
+) -> None:
+    with_pin(house, clerk)
+    late = handover(station, clerk, clerk)
+    with house.center.writing() as session:
+        remove_from_kiosks(house.center, session, clerk)
+    assert code_of(enrolled(station, late)) == (422, "staff_not_at_kiosks")
+    with house.center.reading() as session:
+        assert (staff_references(session, clerk), staff_key_of(session, clerk)) == ([], None)
+
+
+def test_an_enrollment_that_was_withdrawn_meanwhile_does_not_come_back_with_a_late_parcel(
+    house: House, station: Station, person: str, clerk: str
+) -> None:
+    first = handover(station, person, clerk)
+    assert enrolled(station, first).status_code == 201
+    assert first.wrapped is not None
+    late = replace(first, references=(reference(station, person, first.wrapped),), wrapped=None, re_enroll=True)
+    house.clock.forward(60)
+    with house.center.writing() as session:
+        withdraw_enrollment(session, person, now=house.clock(), staff_id="a", reason="test")
+    house.clock.forward(60)
+    assert code_of(enrolled(station, late)) == (422, "enrollment_outdated")
+    with house.center.reading() as session:
+        assert all(item.revoked_at is not None for item in sealed_references(session, person))
+    anew = replace(late, notice=replace(late.notice, given_at=house.clock()))
+    assert enrolled(station, anew).status_code == 201
+
+
+def test_an_earlier_enrollment_does_not_replace_a_later_one(
+    house: House, station: Station, person: str, clerk: str
+) -> None:
+    first = handover(station, person, clerk)
+    enrolled(station, first)
+    assert first.wrapped is not None
+    kept_back, later = (
+        replace(first, references=(reference(station, person, first.wrapped),), wrapped=None, re_enroll=True)
+        for _ in range(2)
+    )
+    house.clock.forward(60)
+    assert enrolled(station, replace(later, notice=replace(later.notice, given_at=house.clock()))).status_code == 201
+    assert code_of(enrolled(station, kept_back)) == (422, "enrollment_outdated")
+    with house.center.reading() as session:
+        valid = [item.reference_id for item in sealed_references(session, person) if item.revoked_at is None]
+    assert valid == [later.references[0].reference_id]
 
 
 @pytest.mark.parametrize(

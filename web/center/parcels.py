@@ -117,12 +117,13 @@ def _take_enrollment(
     handover = read_enrollment(content)
     if handover.person_id != parcel.person_id:
         raise InputError("The parcel is about somebody else than its content.", code="enrollment_malformed")
-    _check_staff(session, handover, site_id)
+    member = _checked_staff(session, handover, site_id)
     vault, now = vault_of(center, site_id), center.clock()
     if not handover.of_staff:
         take_person(session, handover, site_id=site_id, vault=vault, kiosk_id=kiosk_id, now=now)
         return
     home = staff_home(session, handover.person_id)
+    _check_own(member, home, site_id)
     take_staff(
         session,
         handover,
@@ -134,8 +135,19 @@ def _take_enrollment(
     )
 
 
-def _check_staff(session: Session, handover: Handover, site_id: str) -> None:
-    """Raises InputError (staff_unknown) unless the staff member could enroll here when the notice was given.
+def _check_own(member: StaffRow, home: str | None, site_id: str) -> None:
+    """Raises InputError: staff_not_at_kiosks for whoever has no PIN (any more): what was erased does not come back with
+    a late parcel. staff_other_site where somebody of all sites was enrolled at another one: the kiosks of one site must
+    not say whom those of every other site let in.
+    """
+    if member.pin_hash is None:
+        raise InputError("This account has nothing to do at kiosks.", code="staff_not_at_kiosks")
+    if member.site_id is None and home not in (None, site_id):
+        raise InputError("Staff of all sites enroll anew where they were enrolled before.", code="staff_other_site")
+
+
+def _checked_staff(session: Session, handover: Handover, site_id: str) -> StaffRow:
+    """The account. Raises InputError (staff_unknown) unless it could enroll here when the notice was given.
 
     An account that ended since then did end after its work; one that was switched off is not trusted at all.
     """
@@ -145,6 +157,7 @@ def _check_staff(session: Session, handover: Handover, site_id: str) -> None:
     )
     if row is None or not usable or row.role not in RIGHTS[Act.PERSON_ENROLL] or row.site_id not in (None, site_id):
         raise InputError("No such staff member enrolls at this site.", code="staff_unknown")
+    return row
 
 
 def _event_of(session: Session, row: ParcelRow) -> EventRow | None:
