@@ -157,7 +157,10 @@ class CheckIn:
             return replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code), True
         verdict = judge_by(visit.roster.policy, self.clock, today.reports, today.events)
         visit.identified = Identified(person, settled.method, evidence, _BY_RULE[verdict])
-        return replace(settled, outcome=_BY_RULE[verdict]), today.begins_with_report(visit.roster.errands, person)
+        # Where nobody can say what day it is nobody knows what is due, and no due report may be missed for that.
+        nameless_day = self.clock.rule_now() is None and verdict is ReportVerdict.DUE
+        at_once = nameless_day or today.begins_with_report(visit.roster.errands, person)
+        return replace(settled, outcome=_BY_RULE[verdict]), at_once
 
     def today(self, visit: Visit, person: SitePerson) -> Today:
         """What this person did today. Raises StoreError."""
@@ -293,17 +296,22 @@ class CheckIn:
             shown_name=person.shown_name if person else "",
             time=format_time(at),
             receipt=receipt,
-            next_due=_next_due(visit, outcome, person, at),
+            next_due=_next_due(visit, outcome, person, self.clock.rule_now()),
             errand=errand,
         )
         self.screen.show(PanelStep.RESULT, result=shown, tries_left=visit.tries_left)
 
 
-def _next_due(visit: Visit, outcome: CheckInOutcome, person: SitePerson | None, at: datetime) -> str | None:
-    """When to come again: the next opening for whoever came outside of one, else the person's own next report."""
+def _next_due(visit: Visit, outcome: CheckInOutcome, person: SitePerson | None, now: datetime | None) -> str | None:
+    """When to come again: the next opening for whoever came outside of one, else the person's own next report.
+
+    Nothing if nobody can say what day it is: a wrong date is worse than none.
+    """
+    if now is None:
+        return None
     if outcome is CheckInOutcome.OUTSIDE_WINDOW:
-        return visit.roster.policy.next_opening(at).isoformat()
-    due = next_report(person.due, visit.roster.policy.local_day(at)) if person else None
+        return visit.roster.policy.next_opening(now).isoformat()
+    due = next_report(person.due, visit.roster.policy.local_day(now)) if person else None
     return due.isoformat() if due else None
 
 

@@ -18,6 +18,7 @@ from models.attendance import TimeQuality
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _REAL_TIME_CLOCK = Path("/sys/class/rtc/rtc0/since_epoch")
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _STA_UNSYNC = 0x0040  # adjtimex(2): the kernel's clock follows no source
 _BUILT_IN = datetime(2024, 1, 1, tzinfo=UTC)  # a clock before this has certainly been reset
 
@@ -55,6 +56,11 @@ def _kernel_follows() -> bool:
     return bool(call(ctypes.byref(state)) >= 0 and not state.status & _STA_UNSYNC)
 
 
+def read_monotonic_ns() -> int:
+    """Time since the boot, the time that the machine slept included: asleep over night it is another day, too."""
+    return time.clock_gettime_ns(_SINCE_BOOT)
+
+
 def read_boot_id() -> str:
     """The kernel's id of this boot, or one made for this process where the kernel has none."""
     try:
@@ -72,7 +78,7 @@ class Clock:
     """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
-    monotonic_ns: Callable[[], int] = time.monotonic_ns
+    monotonic_ns: Callable[[], int] = read_monotonic_ns
     boot_id: str = ""
     time_quality: Callable[[], TimeQuality] = read_time_quality
     certain_now: Callable[[], datetime | None] | None = None

@@ -12,12 +12,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from kiosk.clock import Clock
-from models.attendance import AttendanceEvent, CheckInOutcome
+from models.attendance import AttendanceEvent, CheckInOutcome, EventType
 from models.supervision import PastReport, ReportVerdict, SitePolicy, judge_report
 
 _APART = timedelta(minutes=1)  # clocks that differ by less tell the same day well enough
 _SAME_VISIT_DAY = timedelta(hours=10)
-_COUNTED = frozenset({CheckInOutcome.ACCEPTED, CheckInOutcome.WITNESSED})
+REPORTS = frozenset({EventType.REPORT_IN_PERSON, EventType.WITNESSED_CHECK_IN})
+COUNTED = frozenset({CheckInOutcome.ACCEPTED, CheckInOutcome.WITNESSED})
 
 
 def dated(events: Sequence[AttendanceEvent], clock: Clock) -> list[AttendanceEvent]:
@@ -41,7 +42,10 @@ def judge_by(
     if now is not None:
         return judge_report(policy, now, reports)
     lately = any(
-        event.boot_id == clock.boot_id and event.outcome in _COUNTED and _ago(event, clock) < _SAME_VISIT_DAY
+        event.type in REPORTS
+        and event.outcome in COUNTED
+        and event.boot_id == clock.boot_id
+        and _ago(event, clock) < _SAME_VISIT_DAY
         for event in events
     )
     return ReportVerdict.ALREADY_PRESENT if lately else ReportVerdict.DUE

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from kiosk.dating import COUNTED, REPORTS
 from kiosk.roster import SitePerson
 from models.attendance import AttendanceEvent, CheckInOutcome, EventType
 from models.errands import Errand, offered, reports_at_once
 from models.supervision import PastReport, SitePolicy
-
-_REPORTS = frozenset({EventType.REPORT_IN_PERSON, EventType.WITNESSED_CHECK_IN})
-_COUNTED = frozenset({CheckInOutcome.ACCEPTED, CheckInOutcome.WITNESSED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +48,12 @@ def today_of(person: SitePerson, events: Sequence[AttendanceEvent], *, policy: S
     reports = [
         PastReport(event.captured_at, event.outcome)
         for event in events
-        if event.type in _REPORTS and event.outcome is not None
+        if event.type in REPORTS and event.outcome is not None
     ]
     if person.last_report is not None:
         reports.append(PastReport(person.last_report, CheckInOutcome.ACCEPTED))
     day = policy.local_day(now)
-    done = [event.type for event in events if policy.local_day(event.captured_at) == day and event.type not in _REPORTS]
-    if any(report.outcome in _COUNTED and policy.local_day(report.captured_at) == day for report in reports):
+    done = [event.type for event in events if policy.local_day(event.captured_at) == day and event.type not in REPORTS]
+    if any(report.outcome in COUNTED and policy.local_day(report.captured_at) == day for report in reports):
         done.insert(0, EventType.REPORT_IN_PERSON)
     return Today(day, tuple(done), tuple(reports), tuple(events))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -294,8 +295,6 @@ def test_nobody_has_less_than_a_minute(tmp_path: Path) -> None:
 
 def test_who_lost_all_references_while_standing_here_does_nothing_more(tmp_path: Path) -> None:
     """The center revoked them between two taps."""
-    from dataclasses import replace
-
     floor = Floor(tmp_path, due=())
     rosters: list[Any] = []
 
@@ -314,6 +313,22 @@ def test_who_lost_all_references_while_standing_here_does_nothing_more(tmp_path:
     assert [(event.type.value, event.outcome) for event in floor.events()] == [
         ("failed_attempt", CheckInOutcome.REFERENCE_REVOKED)
     ]
+
+
+def test_a_due_report_is_recorded_at_once_although_the_clock_is_wrong(tmp_path: Path) -> None:
+    """Booted into 1970 nothing seems to be due; that must not cost anybody the report. No date is promised, either."""
+    floor = Floor(tmp_path, due=(REPORT, LESSON))
+    right = floor.clock
+    floor.clock = replace(right, now=lambda: right.now() - timedelta(days=20_000), certain_now=lambda: None)
+    screen, _ = floor.visit([])
+    assert [(event.type.value, event.outcome) for event in floor.events()] == [
+        ("report_in_person", CheckInOutcome.ACCEPTED)
+    ]
+    shown = screen.state().result
+    assert shown is not None and shown.next_due is None
+    floor.time.pass_s(60)
+    floor.visit([])
+    assert [event.outcome for event in floor.events()] == [CheckInOutcome.ACCEPTED, CheckInOutcome.ALREADY_PRESENT]
 
 
 def test_a_moment_is_one_of_the_site(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+import kiosk.clock as clock_module
 from kiosk.clock import Clock
 from kiosk.dating import dated, judge_by
 from kiosk.journal import Journal
@@ -138,6 +139,33 @@ def test_a_clock_that_is_set_during_the_day_frees_no_second_report(journal_of, d
     assert verdict(journal, keeper.clock) is ReportVerdict.ALREADY_PRESENT
     machine.passes(days=1)
     assert verdict(journal, keeper.clock) is ReportVerdict.DUE  # the next day is free nevertheless
+
+
+@pytest.mark.parametrize("kind", [EventType.EDUCATION_IN, EventType.PRESENCE, EventType.ANSWERS])
+def test_by_no_clock_only_a_report_counts_as_a_report(journal_of, kind: EventType) -> None:
+    """Whoever came for a lesson this morning, or only stood there, may still report while the clock is wrong."""
+    machine = Machine(wall=EPOCH)
+    keeper = TimeKeeper(machine.clock, last_record=NOON)
+    journal = journal_of(keeper.clock)
+    recorder = Recorder(journal, keeper.clock)
+    recorder.store(recorder.draft(kind, person_id="p", outcome=CheckInOutcome.ACCEPTED, policy_version="1"))
+    machine.passes(hours=1)
+    assert verdict(journal, keeper.clock) is ReportVerdict.DUE
+    report(journal, keeper.clock)
+    assert verdict(journal, keeper.clock) is ReportVerdict.ALREADY_PRESENT
+
+
+def test_a_night_in_which_the_machine_slept_is_no_jump(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of an event's stamp goes on while the machine sleeps: yesterday's report is not of an hour ago."""
+    asked: list[int] = []
+
+    def reading(which: int) -> int:
+        asked.append(which)
+        return 9 * 3_600_000_000_000
+
+    monkeypatch.setattr(clock_module.time, "clock_gettime_ns", reading)
+    assert Clock().monotonic_ns() == 9 * 3_600_000_000_000
+    assert asked == [clock_module.time.CLOCK_BOOTTIME]
 
 
 def test_nobody_is_outside_of_a_window_by_a_clock_that_is_wrong(journal_of) -> None:
