@@ -2,6 +2,7 @@
 # Installs Muster on Debian 12: packages, account, program, units, udev rules. Run it again to bring everything up to date.
 # It never touches /var/lib/muster (keys, journal) and never replaces a configuration that is there.
 set -euo pipefail
+umask 022 # whatever root's is: the services' accounts have to read the program
 
 role=kiosk
 dry=no
@@ -91,7 +92,7 @@ install_program() {
     say "program: $prefix"
     run install -d -m 0755 "$prefix" "$prefix/weights"
     run rsync -a --delete --exclude=/venv --exclude=/weights --exclude=/.git --exclude=/.venv --exclude=/var \
-        --exclude='__pycache__' --exclude='*.egg-info' --chown=root:root "$source/" "$prefix/"
+        --exclude='__pycache__' --exclude='*.egg-info' --chown=root:root --chmod=u=rwX,go=rX "$source/" "$prefix/"
     if [ ! -x "$prefix/venv/bin/python" ]; then
         run python3 -m venv "$prefix/venv"
     fi
@@ -99,10 +100,8 @@ install_program() {
         -r "$prefix/requirements/run.lock"
     run "$prefix/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation \
         --no-index -e "$prefix"
-    if [ "$role" = kiosk ]; then
-        run env MUSTER_WEIGHTS="$prefix/weights" "$prefix/venv/bin/muster" weights fetch
-        run chmod -R a+rX "$prefix/weights"
-    fi
+    run env MUSTER_WEIGHTS="$prefix/weights" "$prefix/venv/bin/muster" weights fetch
+    run chmod -R a+rX "$prefix/weights"
 }
 
 install_configuration() {
@@ -120,6 +119,8 @@ install_configuration() {
             run udevadm control --reload
             run udevadm trigger --subsystem-match=tty --subsystem-match=usb --subsystem-match=video4linux
         fi
+    elif [ ! -e /etc/muster/center.env ]; then # a password of a database may come to stand in it
+        run install -m 0600 /dev/null /etc/muster/center.env
     fi
 }
 
@@ -152,6 +153,7 @@ check_system
 install_packages
 make_account muster
 if [ "$role" = kiosk ]; then
+    run usermod -aG video,dialout,lp muster # as the unit says; `muster kiosk check` by hand needs them, too
     make_account muster-screen
 fi
 install_program
@@ -161,7 +163,7 @@ if [ "$dry" = yes ]; then
     say "nothing was changed."
 elif [ "$role" = kiosk ]; then
     say "done. Next: edit /etc/muster/kiosk.toml, then"
-    say "  sudo -u muster $prefix/venv/bin/muster kiosk check"
+    say "  sudo -u muster env MUSTER_WEIGHTS=$prefix/weights $prefix/venv/bin/muster kiosk check"
     say "  systemctl restart muster-kiosk, and compare the digits on its screen with the console's."
 else
     say "done. Next: muster center add-site and add-staff; see docs/deploy.md."

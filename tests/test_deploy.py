@@ -107,6 +107,29 @@ def test_a_dry_run_of_the_installer_says_everything_and_changes_nothing() -> Non
     assert not Path("/etc/systemd/system/muster-kiosk.service").exists() or Path("/opt/muster").exists()
 
 
+def test_the_services_find_the_networks_and_can_read_the_program_whatever_root_s_umask_is() -> None:
+    """A center compares whoever is enrolled at its console; a copy may come from a stick where everybody may write."""
+    script = (DEPLOY / "install.sh").read_text("utf-8")
+    commands = [line for line in script.splitlines() if line and not line.startswith("#")]
+    assert commands[1].startswith("umask 022")
+    for role in ("kiosk", "center"):
+        assert "MUSTER_WEIGHTS=/opt/muster/weights" in unit(f"muster-{role}.service")
+        done = subprocess.run(
+            ["bash", str(DEPLOY / "install.sh"), "--dry-run", "--role", role],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        if "the script knows Debian 12" in done.stderr:
+            pytest.skip("the installer knows Debian only")
+        assert "muster weights fetch" in done.stdout
+        assert "--chmod=u=rwX,go=rX" in done.stdout
+
+
+def test_the_account_that_checks_by_hand_may_use_the_devices_that_the_unit_may() -> None:
+    groups = re.search(r"\nSupplementaryGroups=(.*)\n", unit("muster-kiosk.service"))
+    assert groups is not None
+    assert f"usermod -aG {','.join(groups[1].split())} muster" in (DEPLOY / "install.sh").read_text("utf-8")
+
+
 def test_the_installer_refuses_what_it_does_not_know_in_one_sentence() -> None:
     for arguments in (["--role", "toaster"], ["--rolle"], ["--role"]):
         done = subprocess.run(
