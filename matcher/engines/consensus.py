@@ -27,6 +27,7 @@ _SUPPORTERS: Final = 12  # a pair's support is the mean over about as many pairs
 # pixels, then by how much they turn and in which direction they lie, both as chords of 20 degrees.
 _HALF: Final = np.array([5.0, 2.0 * math.sin(math.radians(10)), 2.0 * math.sin(math.radians(10))])
 _SLOPE: Final = np.array([0.8, 15.0, 15.0])
+# A chord is the root of twice what the cosine lacks to 1: the two goes into the slope.
 _SLOPES: Final = (_SLOPE * [1.0, math.sqrt(2.0), math.sqrt(2.0)]).astype(np.float32)[:, None, None]
 _MIDDLES: Final = (_SLOPE * _HALF).astype(np.float32)[:, None, None]
 _MOST_DOUBT: Final = np.float32(20.0)  # of an exponent: beyond it nothing is left that could count
