@@ -271,7 +271,7 @@ def test_many_fingers_are_searched_and_few_are_all_compared() -> None:
     probe = [engine.template(impression_of(fingers[30], rng)) for _ in range(2)]
     found = gallery.identify_finger(probe)
     assert (found[0].person_id, found[0].reference_id) == ("person 30", "f30")
-    assert len(found) < SEARCHED_FROM / 2
+    assert len(found) < SEARCHED_FROM  # each of both touches brings its own hundred
     assert found[0].score == pytest.approx(max(engine.compare(one, touches[30]) for one in probe))
     same_hand = gallery.identify_finger(probe, position=positions[30])
     assert len(same_hand) == SEARCHED_FROM / 2
