@@ -1,7 +1,8 @@
 """Sealed parcels on their way to the center. Owns their queue on the disk; refuses to open one.
 
 A parcel is sealed before it is written, so nothing readable of a report or an enrollment ever lies on a kiosk's disk.
-What arrived is deleted; what the center refused stays, visible, like an event. A parcel never takes the ballast: that
+What arrived is deleted; what the center refused stays, visible, like an event, unless it is about somebody who was
+erased: then nobody may keep it. A parcel never takes the ballast: that
 is kept for events, and a page can be photographed again.
 """
 
@@ -27,6 +28,8 @@ from models.store.kiosk import ParcelRow
 log = structlog.get_logger("kiosk.parcels")
 
 MOST_WAITING_BYTES = 1024 * MIB  # a center that is away for months must not fill the disk
+
+ATTEMPTS_BEFORE_OTHERS = 20  # it may be this parcel that a proxy, or the center, cannot take
 
 
 class ParcelState(StrEnum):
@@ -60,8 +63,13 @@ class ParcelQueue:
         self._engine = engine
 
     def next_pending(self) -> Parcel | None:
-        """The oldest parcel that waits. One that was damaged on the disk is put aside, so that the others can go."""
-        wanted = select(ParcelRow).where(ParcelRow.state == ParcelState.PENDING).order_by(ParcelRow.parcel_id).limit(1)
+        """The oldest parcel that waits; one that did not get through many times lets the others go first.
+
+        One that was damaged on the disk is put aside, so that the others can go.
+        """
+        turn = ParcelRow.attempts // ATTEMPTS_BEFORE_OTHERS
+        pending = select(ParcelRow).where(ParcelRow.state == ParcelState.PENDING)
+        wanted = pending.order_by(turn, ParcelRow.parcel_id).limit(1)
         while True:
             with reading(self._engine) as session:
                 row = session.scalars(wanted).first()
@@ -74,6 +82,10 @@ class ParcelQueue:
 
     def delivered(self, parcel_id: str) -> None:
         """The center has it: delete it here, from every file."""
+        self._delete([parcel_id])
+
+    def forget(self, parcel_id: str) -> None:
+        """The center knows nobody any more whom it is about: delete it here, too, from every file."""
         self._delete([parcel_id])
 
     def quarantine(self, parcel_id: str, error: str) -> None:

@@ -30,6 +30,7 @@ from web.panel.facade import CenterLink
 log = structlog.get_logger("kiosk.reporter")
 
 _STORE_RETRY_S = 5.0
+_ERASED = "person_unknown"  # the center's code of a parcel about somebody whom it does not know, or not any more
 _SLOWEST_BYTES_PER_S = 24 * 1024  # a line on which a parcel is still waited for: the largest takes some five minutes
 STUCK_AFTER_S = 600.0  # a batch over a slow line, each of its events alone at worst
 
@@ -102,11 +103,11 @@ class Reporter(threading.Thread):
         """Send what is pending, fetch the gallery if it is due; seconds until it makes sense to come again."""
         try:
             wait_s = self._deliver()
-            if wait_s is None:  # a record goes before what it names
+            # neither events that must wait nor a parcel that no line carries keep a revocation of references away
+            fetched = None if self.revoked else self._fetch_gallery()
+            if wait_s is None and not self.revoked:  # a record goes before what it names
                 wait_s = self._deliver_parcels()
-            if not self.revoked:  # events that must wait do not keep a revocation of references from arriving
-                fetched = self._fetch_gallery()
-                wait_s = fetched if wait_s is None else wait_s
+            wait_s = fetched if wait_s is None else wait_s
             if wait_s is None:
                 self._backoff.succeeded()
                 wait_s = max(0.01, self._gallery_due_s - self._clock.seconds())
@@ -184,10 +185,17 @@ class Reporter(threading.Thread):
             if parcel is None:
                 return None
             timeout_s = self._config.timeout_s + len(parcel.sealed) / _SLOWEST_BYTES_PER_S
-            answer = self._client.post("/api/v1/parcels", parcel.to_json(), timeout_s=timeout_s)
+            try:
+                answer = self._client.post("/api/v1/parcels", parcel.to_json(), timeout_s=timeout_s)
+            except CenterUnreachable:
+                self._parcels.note_attempt(parcel.parcel_id, CenterUnreachable.code)
+                raise
             match meaning(answer):
                 case Meaning.DONE:
                     self._parcels.delivered(parcel.parcel_id)
+                case Meaning.REFUSED if answer.error_code == _ERASED:
+                    log.warning("parcel_forgotten", parcel_id=parcel.parcel_id, code=answer.error_code)
+                    self._parcels.forget(parcel.parcel_id)
                 case Meaning.REFUSED:
                     log.error("parcel_quarantined", parcel_id=parcel.parcel_id, code=answer.error_code)
                     self._parcels.quarantine(parcel.parcel_id, answer.error_code)

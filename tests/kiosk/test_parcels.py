@@ -177,19 +177,54 @@ def test_a_parcel_waits_for_ever_while_the_center_cannot_take_it(
     assert parcels.counts() == ParcelCounts(0, 0)
 
 
+def test_a_parcel_that_never_gets_through_keeps_neither_the_gallery_nor_the_others_away(
+    reporter: Reporter, parcels: ParcelStore, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that hangs up in the middle of a large body, say; who was erased must be forgotten here nevertheless."""
+    large = parcels.add(REPORT, "p1", SECRET * 100)
+    small = [parcels.add(REPORT, "p2", SECRET), parcels.add(REPORT, "p3", SECRET)]
+    asked: list[str] = []
+    monkeypatch.setattr(line, "answer_parcel", lambda: _hang_up(line, large))
+    monkeypatch.setattr(Line, "get", lambda self, path, **options: (asked.append(path), Answer(304, {}, None))[1])
+    for _ in range(100):
+        reporter.once()
+    assert set(asked) == {"/api/v1/gallery"}
+    assert parcels.counts() == ParcelCounts(1, 0)
+    assert parcels.next_pending() == large
+    taken = {content["parcel_id"] for _, content in line.sent} - {large.parcel_id}
+    assert taken == {item.parcel_id for item in small}
+
+
+def _hang_up(line: Line, large: Parcel) -> Answer:
+    if line.sent[-1][1]["parcel_id"] == large.parcel_id:
+        raise CenterUnreachable("away")
+    return Answer(201, {}, {})
+
+
 def test_a_refused_parcel_is_put_aside_visibly_and_the_next_one_goes(
     reporter: Reporter, parcels: ParcelStore, line: Line
 ) -> None:
     first = parcels.add(REPORT, "p1", SECRET)
     parcels.add(REPORT, "p1", SECRET)
     oldest = min(first.parcel_id, parcels.next_pending().parcel_id)
-    line.answers = [refused(422, "person_unknown")]
+    line.answers = [refused(422, "person_other_site")]
     reporter.once()
     assert parcels.counts() == ParcelCounts(0, 1)
-    assert [(item.parcel_id, item.error) for item in parcels.refused()] == [(oldest, "person_unknown")]
+    assert [(item.parcel_id, item.error) for item in parcels.refused()] == [(oldest, "person_other_site")]
     assert parcels.release() == 1
     reporter.once()
     assert parcels.counts() == ParcelCounts(0, 0)
+
+
+def test_what_is_about_somebody_who_was_erased_is_in_no_file_any_more(
+    reporter: Reporter, parcels: ParcelStore, line: Line, tmp_path: Path
+) -> None:
+    """It is sealed with the site's key, which stays: erasing the person's own would not close it."""
+    erased = parcels.add(REPORT, "p1", SECRET)
+    line.answers = [refused(422, "person_unknown")]
+    reporter.once()
+    assert parcels.counts() == ParcelCounts(0, 0)
+    assert erased.sealed[100:160] not in files(tmp_path)
 
 
 def test_a_revoked_kiosk_forgets_enrollments_and_keeps_reports_sealed(
