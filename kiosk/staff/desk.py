@@ -34,8 +34,9 @@ from kiosk.staff.talk import Back, Over, Talk
 from kiosk.staff.witnessing import Witnessing
 from kiosk.staffing import StationTools
 from kiosk.visit import ShuttingDown
-from models.biometrics import Modality
-from models.errors import DeviceError, StoreError
+from matcher.ports import FaceEngine
+from models.biometrics import Modality, Template
+from models.errors import DeviceError, StoreError, TemplateError
 
 log = structlog.get_logger("kiosk.staff")
 
@@ -98,12 +99,12 @@ class Desk:
     def _home(self, session: Session) -> None:
         """The choice of what to do, and doing it. Raises Over."""
         talk, rights = session.talk, session.signed_in.rights
-        if not still_there(talk, session.signed_in.member):
-            raise Over("withdrawn")
+        _expect_still_there(session)
         try:
             chosen = Right(talk.pick("home", [right.value for right in Right if right in rights], top=True))
         except Back:
             raise Over("sign_out") from None
+        _expect_still_there(session)  # the list may have changed while the choice was on the screen
         session.leave_to(chosen in _WITH_SOMEBODY)
         try:
             self._act(chosen)(session)
@@ -141,6 +142,11 @@ class Desk:
             log.error("sign_out_not_stored", reason=type(error).__name__)
 
 
+def _expect_still_there(session: Session) -> None:
+    if not still_there(session.talk, session.signed_in.member):
+        raise Over("withdrawn")
+
+
 def _onlooker(tools: StationTools, signed_in: SignedIn) -> Onlooker | None:
     """Whoever watches that the face stays the same; None without a face of the own or a camera."""
     engine = tools.engine
@@ -149,9 +155,18 @@ def _onlooker(tools: StationTools, signed_in: SignedIn) -> Onlooker | None:
     own = [
         item.template
         for item in signed_in.member.references
-        if item.modality is Modality.FACE and item.template.format == engine.format
+        if item.modality is Modality.FACE and item.template.format == engine.format and _compares(engine, item.template)
     ]
     return Onlooker(engine, own, tools.glance, tools.checkin.clock.seconds) if own else None
+
+
+def _compares(engine: FaceEngine, template: Template) -> bool:
+    """Whether it is whole; a damaged one was named in the log when it was compared for the sign-in."""
+    try:
+        engine.compare(template, template)
+    except TemplateError:
+        return False
+    return True
 
 
 def _not_stored(talk: Talk, error: StoreError) -> Request | None:

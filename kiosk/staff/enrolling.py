@@ -16,6 +16,7 @@ from enrollment.session import Enrollment, EnrollmentSession
 from kiosk.roster import SitePerson
 from kiosk.staff.capturing import Capturing
 from kiosk.staff.numbers import ask_number
+from kiosk.staff.own import fill
 from kiosk.staff.parts import DeskParts
 from kiosk.staff.printing import give_notice
 from kiosk.staff.records import Acts, StaffAct, act_details
@@ -43,6 +44,7 @@ class Enrolling:
         if not person.active:
             talk.say("enroll_refused", why="person_inactive")
             return
+        signed_in = self.sign_in.fresh(talk, signed_in)
         known = bool(person.references or person.sensor_references)
         act = StaffAct.RE_ENROLL if known else StaffAct.ENROLL
         self._enroll(talk, signed_in, person, act, talk.tools.gallery)
@@ -53,10 +55,20 @@ class Enrolling:
         Raises as ``person``.
         """
         member = signed_in.member
+        signed_in = self.sign_in.fresh(talk, signed_in)
         approval = {} if signed_in.comparison is not None else self._approval(talk, signed_in)
         person = replace(member.as_claimed(), wrapped_key=member.wrapped_key)
-        nobody = Gallery(face_engine=self.parts.face_engine, finger_engine=self.parts.finger_engine)
-        self._enroll(talk, signed_in, person, StaffAct.ENROLL_SELF, nobody, **approval)
+        self._enroll(talk, signed_in, person, StaffAct.ENROLL_SELF, self._everybody_else(talk, signed_in), **approval)
+
+    def _everybody_else(self, talk: Talk, signed_in: SignedIn) -> Gallery:
+        """Colleagues and supervised people: one face behind two accounts would be one's own second witness."""
+        roster, gallery = (
+            talk.tools.fresh(),
+            Gallery(face_engine=self.parts.face_engine, finger_engine=self.parts.finger_engine),
+        )
+        colleagues = [member for member in roster.staff.values() if member.staff_id != signed_in.staff_id]
+        fill(gallery, [*roster.references(), *(item for member in colleagues for item in member.references)])
+        return gallery
 
     def _approval(self, talk: Talk, signed_in: SignedIn) -> dict[str, Detail]:
         """Who approves, and by what: an own face or finger; a PIN only where nobody here can be compared yet.
@@ -116,12 +128,25 @@ class Enrolling:
         roster = talk.tools.fresh()
         shown = []
         for item in similar[:3]:
-            other = roster.person(item.person_id)
+            other = roster.person(item.person_id) or roster.staff.get(item.person_id)
             shown.append({"shown_name": other.shown_name[-1:] if other else "", "modality": item.modality.value})
         if talk.pick("similar", ["stop", "somebody_else"], similar=shown, count=len(similar)) == "somebody_else":
-            return signed_in.staff_id
+            return self._cleared_by(talk, signed_in, person, {item.person_id for item in similar})
         self._stopped(talk, signed_in, person, "similar", len({item.person_id for item in similar}))
         return None
+
+    def _cleared_by(self, talk: Talk, signed_in: SignedIn, person: SitePerson, similar: set[str]) -> str:
+        """Who says that it is somebody else: nobody says so of themselves, nor does whoever it looks like.
+
+        Raises Back, Over, StoreError.
+        """
+        if person.person_id != signed_in.staff_id:
+            return signed_in.staff_id
+        colleague = self.sign_in.identify(talk, page="approve", besides={signed_in.staff_id, *similar})
+        if colleague.comparison is None:
+            talk.say("approval_needs_face")
+            raise Back
+        return colleague.staff_id
 
     def _stopped(self, talk: Talk, signed_in: SignedIn, person: SitePerson, why: str, similar: int) -> None:
         Acts(talk.tools).record(
@@ -158,6 +183,7 @@ class Enrolling:
                 references=len(enrollment.references),
                 similar=len({item.person_id for item in enrollment.duplicates}),
                 cleared=True if enrollment.cleared_by else None,
+                cleared_by=None if enrollment.cleared_by == signed_in.staff_id else enrollment.cleared_by,
                 missing=None if enrollment.missing_reason is None else enrollment.missing_reason.value,
                 notice=enrollment.notice.version,
                 language=enrollment.notice.language,

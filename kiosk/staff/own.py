@@ -7,6 +7,7 @@ there the site's false match rate is known.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -19,7 +20,7 @@ from kiosk.staffing import StationTools
 from kiosk.verdict import Finding, Found
 from matcher.gallery import Gallery
 from models.attendance import Evidence, Subject
-from models.biometrics import Modality
+from models.biometrics import Modality, Reference
 from models.errors import TemplateError
 
 log = structlog.get_logger("kiosk.staff")
@@ -83,12 +84,25 @@ def _gallery(tools: StationTools, member: Member, modality: Modality) -> Gallery
         finger_engine=checkin.finger.engine if checkin.finger is not None and modality is Modality.FINGER else None,
     )
     others = [item for item in tools.fresh().references() if item.modality is Modality.FACE]
-    try:
-        gallery.replace([*(others if modality is Modality.FACE else []), *member.references])
-    except TemplateError as error:  # a damaged template of somebody must not keep the staff out
-        log.error("template_unreadable", reason=error.code)
-        gallery.replace(member.references)
+    fill(gallery, [*(others if modality is Modality.FACE else []), *member.references])
     return gallery
+
+
+def fill(gallery: Gallery, references: Sequence[Reference]) -> None:
+    """Hold these references, without those that cannot be read: a damaged one must not keep the staff out."""
+    try:
+        gallery.replace(references)
+    except TemplateError:
+        gallery.replace([item for item in references if _readable(gallery, item)])
+
+
+def _readable(gallery: Gallery, reference: Reference) -> bool:
+    try:
+        gallery.replace([reference])
+    except TemplateError as error:
+        log.error("template_unreadable", reference_id=reference.reference_id, reason=error.code)
+        return False
+    return True
 
 
 def _face_step(tools: StationTools, gallery: Gallery) -> FaceStep:

@@ -20,6 +20,7 @@ from kiosk.visit import BrokenOff
 from models.attendance import Evidence
 
 MOST_PIN_CHARACTERS = 16
+FRESH_S = 60.0  # who vouches or enrolls was seen this short a while ago, or is compared again
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,14 @@ class SignIn:
         rights = rights_of(member, compared=comparison is not None)
         return SignedIn(member, rights, comparison, talk.tools.checkin.clock.seconds())
 
-    def again(self, talk: Talk, signed_in: SignedIn) -> SignedIn:
-        """The same staff member, compared once more. Raises Back, Over, StoreError."""
+    def fresh(self, talk: Talk, signed_in: SignedIn) -> SignedIn:
+        """The same staff member, compared once more unless that was a moment ago: a session that was left open must
+        suffice for nothing that stands in somebody else's record. Whoever signed in without a comparison cannot be
+        compared now either. Raises Back, Over, StoreError.
+        """
+        comparison = signed_in.comparison
+        if comparison is None or talk.tools.checkin.clock.seconds() - comparison.at_s <= FRESH_S:
+            return signed_in
         comparison = self._compared(talk, signed_in.member)
         return SignedIn(signed_in.member, signed_in.rights, comparison, signed_in.at_s)
 

@@ -1,7 +1,7 @@
 """Vouching for a person whom the kiosk did not recognise. Owns its rules; refuses to make it look like anything else.
 
 For the visit that just ended unrecognised, or by number. The witness's own face or finger, compared within the last
-five minutes, stands in the evidence; where the site's policy asks for it a second staff member signs for it in the same
+minute, stands in the evidence; where the site's policy asks for it a second staff member signs for it in the same
 way. The event is labelled so for ever. It counts for the day like every check-in, and so it is refused where the day
 has one already, or outside of the site's hours.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from kiosk.checkin import WITNESS_WITHIN_S, CheckInResult
 from kiosk.roster import SitePerson
+from kiosk.staff.members import Right
 from kiosk.staff.numbers import ask_number
 from kiosk.staff.records import Acts, StaffAct, of_subject
 from kiosk.staff.sign_in import SignedIn, SignIn
@@ -22,8 +23,6 @@ from kiosk.staff.talk import Back, Talk
 from kiosk.today import today_of
 from models.attendance import CheckInOutcome, Detail, EventType, Evidence, Method, Subject, Witness
 from models.supervision import ReportVerdict, judge_report
-
-FRESH_S = 300.0  # a comparison older than this is made again before it stands in somebody else's record
 
 
 class WitnessReason(StrEnum):
@@ -69,11 +68,14 @@ class Witnessing:
         shown: dict[str, Any] = {"number": vouching.person.number, "shown_name": vouching.person.shown_name[-1:]}
         reason = WitnessReason(talk.pick("reason", [reason.value for reason in WitnessReason], **shown))
         talk.pick("vouch", ["vouch"], reason=reason.value, **shown)
-        signed_in = self._fresh(talk, signed_in)
+        signed_in = self.sign_in.fresh(talk, signed_in)
         evidence = of_subject(signed_in.evidence, Subject.WITNESS)
         second_id = None
         if talk.tools.fresh().policy_for(vouching.person.person_id).second_witness:
             second = self.sign_in.identify(talk, page="second", besides={signed_in.staff_id})
+            if Right.WITNESS not in second.rights:  # a PIN alone, of whoever could be compared but has not enrolled
+                talk.say("approval_needs_face")
+                raise Back
             second_id = second.staff_id
             evidence += of_subject(second.evidence, Subject.SECOND_WITNESS)
         witness = Witness(signed_in.staff_id, reason.value, second_id)
@@ -102,13 +104,6 @@ class Witnessing:
         today = today_of(vouching.person, events, policy=policy, now=now)
         verdict = judge_report(policy, vouching.moment(now), today.reports)
         return None if verdict is ReportVerdict.DUE else verdict.value
-
-    def _fresh(self, talk: Talk, signed_in: SignedIn) -> SignedIn:
-        """With a comparison that is not old. Whoever signed in without one cannot be compared now either."""
-        comparison = signed_in.comparison
-        if comparison is None or talk.tools.checkin.clock.seconds() - comparison.at_s <= FRESH_S:
-            return signed_in
-        return self.sign_in.again(talk, signed_in)
 
     def _recorded(self, talk: Talk, vouching: Vouching, witness: Witness, evidence: tuple[Evidence, ...]) -> None:
         tools, person = talk.tools, vouching.person

@@ -210,12 +210,13 @@ def test_a_witness_with_the_own_face_in_the_evidence_labelled_for_ever(
     visit = running.result()
     hands = Hands(running)
     hands.sign_in("静", PIN, cast["visitor_2"])
-    for _ in range(3):
-        jumping.forward(105)
-        hands.pick("health")
-        hands.sees("health")
-        hands.press("back")
-        hands.sees("home")
+    jumping.forward(70)
+    running.scene.show(cast["visitor_3"], "stand")
+    stale = vouch(hands, site.number, "worn_fingers", until="refused")  # somebody else at a session left open
+    assert stale is None
+    hands.pick("ok")
+    hands.sees("home")
+    running.scene.show(cast["visitor_2"], "stand")
     result = vouch(hands, site.number, "worn_fingers")  # the face is compared anew meanwhile
     assert (result.outcome, result.method) == (CheckInOutcome.WITNESSED, Method.WITNESS)
     hands.sees("home")
@@ -231,7 +232,7 @@ def test_a_witness_with_the_own_face_in_the_evidence_labelled_for_ever(
     assert event.witness == Witness(site.staff_id, "worn_fingers")
     assert (event.person_id, event.details) == (site.person_id, {"visit": visit.signed.body["event_id"]})
     assert [(item.subject, item.matched) for item in event.evidence] == [(Subject.WITNESS, True)]
-    assert acts(site, running)[-3:] == ["witness", "witness_refused", "sign_out"]
+    assert acts(site, running) == ["sign_in", "sign_in_refused", "witness", "witness_refused", "sign_out"]
     running.scene.show(cast["visitor_1"], "stand")
     assert running.result().outcome is CheckInOutcome.ALREADY_PRESENT
 
@@ -246,6 +247,7 @@ def test_a_second_witness_where_the_policy_asks_for_one(
     hands = Hands(running)
     hands.sign_in("静", PIN, cast["visitor_2"])
     for visitor in ("visitor_1", "visitor_3"):
+        running.scene.show(cast["visitor_2"], "stand")
         hands.pick("witness")
         hands.sees("number")
         hands.press("number", number=site.number)
@@ -265,6 +267,70 @@ def test_a_second_witness_where_the_policy_asks_for_one(
     assert event.witness == Witness(site.staff_id, "injured", second_id)
     assert [item.subject for item in event.evidence] == [Subject.WITNESS, Subject.SECOND_WITNESS]
     assert event.details == {"without_visit": True}
+
+
+def test_a_second_witness_by_the_pin_alone_is_none(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """A colleague's PIN, told or looked at, would be enough to be one's own second witness."""
+    site = staffed(real_center, cast, second_witness=True)
+    hire(site, "李娟", OTHER_PIN)
+    running = start_kiosk(site)
+    hands = Hands(running)
+    hands.sign_in("静", PIN, cast["visitor_2"])
+    vouch(hands, site.number, "injured", until="second")
+    hands.identify("娟", OTHER_PIN, None, page="second")
+    hands.sees("approval_needs_face")
+    hands.pick("ok")
+    hands.sees("home")
+    assert acts(site, running) == ["sign_in"]
+
+
+def test_a_session_left_open_enrolls_nobody(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, jumping: JumpingClock
+) -> None:
+    """Neither a person anew nor the own self: whoever comes next is compared before the first page of it."""
+    site = staffed(real_center, cast)
+    running = start_kiosk(site)
+    hands = Hands(running)
+    hands.sign_in("静", PIN, cast["visitor_2"])
+    running.scene.show(cast["visitor_3"], "stand")
+    jumping.forward(70)
+    hands.pick("enroll")
+    hands.sees("number")
+    hands.press("number", number=site.number)
+    hands.sees("refused")
+    hands.pick("ok")
+    hands.sees("home")
+    hands.pick("enroll_self")
+    hands.sees("refused")
+    assert acts(site, running) == ["sign_in", "sign_in_refused", "sign_in_refused"]
+
+
+def test_one_face_behind_two_accounts_needs_a_third_colleague(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """Or whoever knows a new colleague's PIN would approve the own face for it, and be two witnesses."""
+    site = staffed(real_center, cast)
+    new_id = hire(site, "李娟", OTHER_PIN)
+    running = start_kiosk(site)
+    hands = Hands(running)
+    hands.sign_in("娟", OTHER_PIN)
+    hands.pick("enroll_self")
+    hands.identify("静", PIN, cast["visitor_2"], page="approve")
+    hands.sees("notice")
+    hands.hear_notice()
+    hands.sees("enroll_finger")
+    hands.pick("skip")
+    hands.sees("missing")
+    hands.pick("fingers_unusable")
+    assert hands.sees("similar")["similar"] == [{"shown_name": "静", "modality": "face"}]
+    hands.pick("somebody_else")
+    hands.sees("nobody")
+    hands.pick("ok")
+    hands.sees("home")
+    assert acts(site, running) == ["sign_in"]
+    assert (parcels(running), running.roster.current.staff[new_id].references) == (0, ())
 
 
 def test_what_is_enrolled_reaches_the_center_sealed_and_counts_once_it_was_taken(
@@ -290,7 +356,7 @@ def test_what_is_enrolled_reaches_the_center_sealed_and_counts_once_it_was_taken
     stopped = ledger(site, running)[-1]
     assert (stopped.person_id, stopped.details["similar"], parcels(running)) == (similar_id, 1, 0)
 
-    begin_enrolling(hands, number, cast["visitor_3"])
+    begin_enrolling(hands, number, cast["visitor_3"], cast["visitor_2"])
     hands.lay_fingers(cast["visitor_3"])
     done = hands.sees("enroll_done")
     assert (done["faces"] >= 3, done["fingers"], done["shown_name"]) == (True, 2, "海")
@@ -350,8 +416,10 @@ def test_staff_without_references_enroll_themselves_with_a_colleagues_approval_a
     assert not running.roster.current.people[person_id].references
 
 
-def begin_enrolling(hands: Hands, number: str, visitor: Visitor) -> None:
-    """The number, the notice, and the visitor before the camera."""
+def begin_enrolling(hands: Hands, number: str, visitor: Visitor, staff: Visitor | None = None) -> None:
+    """The number, the notice, and the visitor before the camera, where the staff member stood until now."""
+    if staff is not None:
+        hands.running.scene.show(staff, "stand")
     hands.pick("enroll")
     hands.sees("number")
     hands.press("number", number=number)
@@ -360,8 +428,8 @@ def begin_enrolling(hands: Hands, number: str, visitor: Visitor) -> None:
     hands.hear_notice()
 
 
-def vouch(hands: Hands, number: str, reason: str) -> Any:
-    """A typing error, the number, the reason, the word."""
+def vouch(hands: Hands, number: str, reason: str, *, until: str | None = None) -> Any:
+    """A typing error, the number, the reason, the word; the result, or None once page ``until`` is there."""
     hands.pick("witness")
     hands.sees("number")
     hands.press("number", number="404")
@@ -374,6 +442,9 @@ def vouch(hands: Hands, number: str, reason: str) -> Any:
     hands.pick(reason)
     hands.sees("vouch", reason=reason)
     hands.pick("vouch")
+    if until is not None:
+        hands.sees(until)
+        return None
     return hands.running.result()
 
 
