@@ -229,6 +229,7 @@ class Kiosk:
                 clock=clock,
                 on_event=lambda result: self._told(reporter, result),
                 on_stored=reporter.wake,
+                on_errand=self._sides.told,
                 desk=Desk(
                     DeskParts(
                         back_off=BackOff(store, clock.seconds),

@@ -48,7 +48,8 @@ class _NothingMoreToSay(Exception):  # noqa: N818 - the end of a visit, not an e
 class Errands:
     """What a kiosk does for somebody whom it has identified. Lives in the matcher thread.
 
-    ``tell`` is told of reports, ``wake`` of every other stored event; ``documents`` is None without a camera.
+    ``tell`` is told of reports, ``wake`` of every other stored event, ``shown`` of an errand whose receipt the screen
+    shows; ``documents`` is None without a camera.
     """
 
     checkin: CheckIn
@@ -56,6 +57,7 @@ class Errands:
     tell: Tell
     wake: Callable[[], None]
     documents: DocumentDesk | None = None
+    shown: Tell = lambda result: None
 
     def serve(self, visit: Visit, result: CheckInResult | None) -> Request | None:
         """Everything until the visit is over; what was asked for instead, if anything.
@@ -73,7 +75,7 @@ class Errands:
         except BrokenOff as broken:
             return self._broken_off(visit, known, here, broken.request)
         except _NothingMoreToSay:
-            return None
+            return self._last_page(here)
         finally:
             self._present(visit, known)
         return None
@@ -87,7 +89,8 @@ class Errands:
             if self._done(visit, known, here, errand):
                 self._stay_on_result(here)
                 self._question(visit, known, here)
-        if visit.first_event is None and (signed := self._present(visit, known)) is not None:
+        if visit.first_event is None:
+            signed = self._record(visit, self._draft(visit, known, EventType.PRESENCE))
             self._show_recorded(visit, known, signed, PRESENCE)
             self._stay_on_result(here)
 
@@ -135,6 +138,7 @@ class Errands:
         result = self.checkin.conclude(visit, _settled(known, known.outcome), known.evidence)
         self.tell(result)
         if result.signed is None:
+            visit.closed = True
             raise _NothingMoreToSay
         return True
 
@@ -220,6 +224,7 @@ class Errands:
         receipt = f"{event.seq:06d}"
         outcome, person_id = CheckInOutcome.ACCEPTED, known.person.person_id
         self.checkin.show_result(visit, outcome, person_id, event.captured_at, receipt, errand=errand)
+        self.shown(CheckInResult(outcome, person_id, known.method, None, event.captured_at, signed, {}))
 
     # the ends
 
@@ -228,6 +233,7 @@ class Errands:
         settled = self.checkin.still_valid(visit, _settled(known, CheckInOutcome.ACCEPTED))
         if settled.outcome is not CheckInOutcome.ACCEPTED:
             self.tell(self.checkin.conclude(visit, settled, known.evidence))
+            visit.closed = True
             raise _NothingMoreToSay
 
     def _broken_off(self, visit: Visit, known: Identified, here: Staying, request: Request) -> Request | None:
@@ -241,16 +247,25 @@ class Errands:
         try:
             self._record(visit, replace(draft, outcome=CheckInOutcome.REFERRED_TO_STAFF, note_code=HELP_ASKED))
         except _NothingMoreToSay:
-            return None
+            return self._last_page(here)
         self.checkin.screen.show(PanelStep.HELP, hint=PanelHint.HELP_ON_THE_WAY)
-        try:
-            here.choice({NEXT, DONE}, least_s=self.config.visit.result_s)
-        except PersonGone as gone:
-            log.info("person_gone", why=gone.why.value)
-        except BrokenOff as broken:
-            again = isinstance(broken.request, Cancelled | HelpAsked)
-            return None if again else broken.request
-        return None
+        return self._last_page(here, help_asked=True)
+
+    def _last_page(self, here: Staying, *, help_asked: bool = False) -> Request | None:
+        """Leave a page up that says how it ended for as long as somebody reads it; what was asked for instead.
+
+        ``help_asked``: that is what it says, so asking again changes nothing.
+        """
+        while True:
+            try:
+                self._stay_on_result(here)
+            except PersonGone as gone:
+                log.info("person_gone", why=gone.why.value)
+            except BrokenOff as broken:
+                if help_asked and isinstance(broken.request, HelpAsked):
+                    continue
+                return None if isinstance(broken.request, Cancelled) else broken.request
+            return None
 
     def _stuck(self, visit: Visit, code: str) -> _NothingMoreToSay:
         """The disk does not take it: say so, and that a person has to see to it."""

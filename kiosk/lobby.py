@@ -15,7 +15,7 @@ from kiosk.face_step import FaceStep
 from kiosk.finger_watch import FingerWatch
 from kiosk.looking import Look, look
 from kiosk.roster import Roster
-from kiosk.screen import Chosen, Request, Screen
+from kiosk.screen import Cancelled, Chosen, Request, Screen
 from matcher.fusion import finger_suffices
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
@@ -109,7 +109,7 @@ class Lobby:
         deadline, gone = self.seconds() + self.config.visit.leave_timeout_s, 0
         while not self.over() and self.seconds() < deadline and gone < _GONE_LOOKS:
             request = self.hear(_IDLE_LOOK_S)
-            if request is not None and not isinstance(request, Chosen):
+            if request is not None and not isinstance(request, Chosen | Cancelled):  # late taps on the page before
                 return request
             seen = self.glance()
             gone = 0 if seen is not None and self._is_near(seen) else gone + 1

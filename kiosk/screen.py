@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -56,9 +56,10 @@ class CardClaim:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The person chose something that the screen offered."""
+    """The person chose something that the screen offered. ``page`` is what it showed then (``Screen.page``)."""
 
     code: str
+    page: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,12 @@ class Screen:
         with self._changed:
             return self._state
 
+    @property
+    def page(self) -> str:
+        """What a tap is an answer to: the step, and which question or receipt it shows."""
+        shown = self.state()
+        return f"{shown.step}/{shown.question}/{shown.result.receipt if shown.result else None}"
+
     def wait(self, after: int, timeout_s: float) -> PanelState:
         """Block until the version is above ``after`` or ``timeout_s`` has passed, then answer the state now."""
         with self._changed:
@@ -194,7 +201,7 @@ class Screen:
 
     def choose(self, code: str) -> None:
         """The person chose ``code``."""
-        self._ask(Chosen(code))
+        self._ask(Chosen(code, self.page))
 
     def staff_act(self, act: str, fields: Mapping[str, str]) -> None:
         """Somebody uses the staff's pages."""
@@ -227,7 +234,9 @@ class Screen:
         try:
             self._requests.put_nowait(request)
         except queue.Full:  # sixteen taps are waiting: the person is heard already
-            return
+            if isinstance(request, HelpAsked):  # but a call for help is not lost among them
+                self.next_request()
+                self._ask(request)
 
 
 def jpeg(frame: Frame) -> bytes:

@@ -45,7 +45,8 @@ STUCK_AFTER_S = 90.0  # a visit looks around many times a second, and the longes
 
 class Station(threading.Thread):
     """One kiosk's matcher thread. ``on_event`` is told of every result, ``on_stored`` of every other event that was
-    stored (the reporter's alarm clock). ``desk`` serves staff between visits; ``parcels`` take written reports."""
+    stored (the reporter's alarm clock), ``on_errand`` of an errand with a receipt. ``desk`` serves staff between
+    visits; ``parcels`` take written reports."""
 
     def __init__(  # noqa: PLR0913 - the parts of a station, each named
         self,
@@ -60,6 +61,7 @@ class Station(threading.Thread):
         clock: Clock,
         on_event: Callable[[CheckInResult], None] = lambda result: None,
         on_stored: Callable[[], None] = lambda: None,
+        on_errand: Callable[[CheckInResult], None] = lambda result: None,
         desk: StaffDesk | None = None,
         parcels: Parcels | None = None,
     ) -> None:
@@ -83,7 +85,7 @@ class Station(threading.Thread):
         self._stopping = threading.Event()
         self._unknown = UnknownClaims(clock.seconds)
         documents = None if parcels is None or camera is None else DocumentDesk(screen, parcels)
-        self._errands = Errands(checkin, config, self._tell, on_stored, documents)
+        self._errands = Errands(checkin, config, self._tell, on_stored, documents, on_errand)
         self._lobby = Lobby(
             config,
             screen,
@@ -182,7 +184,7 @@ class Station(threading.Thread):
         except BrokenOff as broken:
             if broken.result is not None:
                 self._tell(broken.result)
-            return broken.request if isinstance(broken.request, _BEGINNING) else None
+            return broken.request if isinstance(broken.request, _BEGINNING) else self._lobby.until_gone()
         if result is not None:
             self._tell(result)
         if visit.identified is not None:
@@ -256,7 +258,7 @@ class Station(threading.Thread):
                 continue  # asked already: that is one request, and one record
             if isinstance(request, _BEGINNING):
                 return request
-            return self._lobby.until_gone() if request is None else None
+            return self._lobby.until_gone()
 
     def _page(self, step: PanelStep, hint: PanelHint) -> Request | None:
         """A page with a hint, until something is asked for or nobody is there."""

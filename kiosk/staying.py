@@ -30,7 +30,7 @@ _SAME_PERSON_FMR = 1e-3  # as strictly as a probe is held against the head that 
 _LOOK_S = 0.1
 _COMPARE_EVERY_S = 1.0
 _LOST_S = 1.0  # out of sight for longer, a head must agree anew
-_STRANGE_LOOKS = 2  # good frames in a row that do not agree, before it is somebody else
+_STRANGE_S = 1.0  # good frames that do not agree for so long are somebody else; no tap counts meanwhile
 _ADOPT_WITHIN_S = 5.0  # a finger was identified: the face that stands there then is taken for its owner's
 _CONFIRM_S = 1.5
 _MOST_FACES = 3
@@ -81,7 +81,7 @@ class Staying:
     _blind: bool = False
     _agreed_s: float | None = None
     _sure: bool = False
-    _strange: int = 0
+    _strange_s: float | None = None  # since when good frames do not agree
     _place: DetectedFace | None = None
     _sequence: int = -1
     _tap: tuple[str, float] = field(default=("", float("-inf")))
@@ -122,7 +122,8 @@ class Staying:
             raise BrokenOff(request)
         now_s = self.visit.clock.seconds()
         again = self._tap[0] == request.code and now_s - self._tap[1] < _TWICE_S
-        if again or request.code not in accepted:
+        late = request.page is not None and request.page != self.visit.screen.page  # tapped on the page before this one
+        if again or late or request.code not in accepted:
             return None
         self._touched_s = now_s
         if request.code not in anybodys and not self.confirmed():
@@ -185,12 +186,14 @@ class Staying:
 
     def _see(self, pixels: UInt8Array, near: Sequence[DetectedFace], now_s: float) -> None:
         lost = self._face_s is None or now_s - self._face_s > _LOST_S
-        if lost or self._place is None or not same_place(self._place, near[0]):
-            self._sure = False
-        late = self._face_s is None and self.probe is None and now_s - self._began_s > _ADOPT_WITHIN_S
+        other_head = lost or self._place is None or not same_place(self._place, near[0])
         self._place, self._near_s, self._face_s = near[0], now_s, now_s
-        if late:
-            raise PersonGone(Why.OTHER_PERSON)  # whoever laid a finger was not seen then, and is not known now
+        if self.probe is None:  # a finger was laid: its owner is the head that stood there then, however dark it is
+            if other_head and now_s - self._began_s > _ADOPT_WITHIN_S:
+                raise PersonGone(Why.OTHER_PERSON)
+            self._sure = True
+        elif other_head:
+            self._sure = False
         if self._sure and self._agreed_s is not None and now_s - self._agreed_s < _COMPARE_EVERY_S:
             return
         self._compare(pixels, near, now_s)
@@ -203,11 +206,11 @@ class Staying:
                 self.probe, self._sure, self._agreed_s = self.engine.extract(pixels, near[0]), True, now_s
             return
         if any(self.engine.compare(self.probe, self.engine.extract(pixels, face)) >= self._threshold for face in near):
-            self._sure, self._agreed_s, self._strange = True, now_s, 0
+            self._sure, self._agreed_s, self._strange_s = True, now_s, None
             return
         if face_quality(pixels, near[0]).hints:
             return  # turned away, or moving: it says nothing about whose face it is
-        self._strange += 1
         self._sure = False
-        if self._strange >= _STRANGE_LOOKS:
+        self._strange_s = now_s if self._strange_s is None else self._strange_s
+        if now_s - self._strange_s >= _STRANGE_S:
             raise PersonGone(Why.OTHER_PERSON)

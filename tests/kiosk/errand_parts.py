@@ -121,6 +121,7 @@ class Floor:
     policy: SitePolicy = field(default_factory=lambda: SitePolicy(windows=(("00:00", "24:00"),)))
     time: Steps = field(default_factory=Steps)
     told: list[CheckInResult] = field(default_factory=list)
+    slips: list[CheckInResult] = field(default_factory=list)
     frames: SceneFrames | None = None
     stopping: Callable[[], bool] = lambda: False
 
@@ -163,7 +164,7 @@ class Floor:
         checkin = CheckIn(face, None, rosters, self.journal, screen, self.clock)
         visit = Visit(rosters.current, None, 3, screen, self.clock, stopping=self.stopping)
         documents = DocumentDesk(screen, self.parcels)
-        errands = Errands(checkin, KioskConfig(), self.told.append, lambda: None, documents)
+        errands = Errands(checkin, KioskConfig(), self.told.append, lambda: None, documents, self.slips.append)
         settled = Settled(CheckInOutcome.ACCEPTED, "p1", Method.FACE)
         result = checkin.end(visit, settled, EVIDENCE)
         visit.probe = probe

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from errand_parts import EVIDENCE, NOON, Floor, Tap, due
 
-from kiosk.screen import Cancelled, CardClaim, Chosen, Claim, HelpAsked, StaffActed
+from kiosk.config import KioskConfig
+from kiosk.lobby import Lobby
+from kiosk.screen import Cancelled, CardClaim, Chosen, Claim, HelpAsked, Request, Screen, StaffActed
 from kiosk.visit import ShuttingDown
+from matcher.gallery import Gallery
 from models.attendance import CheckInOutcome
 from models.errands import Errand
 from models.errors import StoreError
 from models.questions import Question
 from models.supervision import SitePolicy
+from web.panel.facade import PanelStep
 
 ADDRESS, JOB = Question.ADDRESS_CHANGED, Question.JOB_CHANGED
 REPORT, LESSON = due(Errand.REPORT_IN_PERSON), due(Errand.EDUCATION_IN)
@@ -212,6 +216,60 @@ def test_an_errand_has_a_receipt_and_says_what_it_was(tmp_path: Path) -> None:
     assert (shown.outcome, shown.receipt, shown.errand) == ("accepted", "000001", "service_in")
 
 
+def test_every_errand_has_its_slip_and_is_no_result_of_a_check_in(tmp_path: Path) -> None:
+    floor = Floor(tmp_path, [menu("service_in"), NEXT, menu("service_out"), NEXT, menu("done")], due=())
+    floor.visit()
+    assert [slip.signed.event.type.value for slip in floor.slips if slip.signed] == ["service_in", "service_out"]
+    assert [slip.receipt for slip in floor.slips] == ["000001", "000002"]
+    assert floor.told == []
+
+
+def test_whoever_asks_for_help_twice_still_reads_that_somebody_comes(tmp_path: Path) -> None:
+    """One record, and the page stays: a nervous person taps more than once."""
+    floor = Floor(tmp_path)
+    began = floor.time.ns
+    screen, after = floor.visit([("result", HelpAsked()), ("help", HelpAsked()), ("help", HelpAsked())])
+    assert [event.type.value for event in floor.events()] == ["report_in_person", "help_request"]
+    assert (screen.state().step, screen.state().hint, after) == ("help", "help_on_the_way", None)
+    assert (floor.time.ns - began) / 1e9 > 60
+
+
+def test_a_late_tap_on_the_page_before_answers_no_question(tmp_path: Path) -> None:
+    """Tapped on the result, heard only after the disk took its time: the question is not passed over for that."""
+    late = Chosen("no", "result/None/000001")
+    floor = Floor(tmp_path, questions=(ADDRESS,))
+    screen, _ = floor.visit([NEXT, ("question", late), asked("yes"), menu("done")])
+    assert dict(floor.events()[1].details)["address_changed"] is True
+    screen.show(PanelStep.QUESTION, question=ADDRESS.value)
+    screen.choose("yes")
+    tapped = Screen.next_request(screen)
+    assert isinstance(tapped, Chosen) and tapped.page == screen.page
+    screen.show(PanelStep.QUESTION, question=JOB.value)
+    assert tapped.page != screen.page
+
+
+def test_a_call_for_help_is_not_lost_among_taps() -> None:
+    """Something leans on the glass; the newest call for help still gets through."""
+    screen = Screen()
+    for _ in range(40):
+        screen.choose("next")
+    screen.ask_for_help()
+    heard = [screen.next_request() for _ in range(20)]
+    assert HelpAsked() in heard
+
+
+def test_a_second_tap_on_cancel_begins_no_visit() -> None:
+    """The first one ended the visit; whoever still stands there is not looked at again for the second."""
+    taps: list[Request] = [Cancelled(), Chosen("done"), HelpAsked()]
+    screen = Screen()
+    lobby = Lobby(
+        KioskConfig(), screen, Gallery(), lambda: 0.0, lambda wait_s: taps.pop(0) if taps else None,
+        fresh=lambda: None, over=lambda: False,  # type: ignore[arg-type,return-value]
+    )  # fmt: skip
+    assert lobby.until_gone() == HelpAsked()
+    assert lobby.until_gone() is None
+
+
 def test_an_errand_is_no_report_and_does_not_count_as_one(tmp_path: Path) -> None:
     """Whoever went to a lesson this morning can still report this afternoon."""
     floor = Floor(tmp_path, due=(LESSON,))
@@ -240,8 +298,8 @@ def test_what_cannot_be_stored_is_not_promised(kind: str, tmp_path: Path, monkey
     screen, after = floor.visit([menu(code), NEXT, asked("yes")])
     assert after is None
     assert kind not in [event.type.value for event in floor.events()]
-    if kind != "presence":
-        assert (screen.state().step, screen.state().hint) == ("help", "store_full")
+    assert (screen.state().step, screen.state().hint) == ("help", "store_full")
+    assert floor.time.ns / 1e9 > 60  # the page waits to be read, and is not gone at once
 
 
 def test_a_station_that_stops_keeps_what_was_recorded(tmp_path: Path) -> None:

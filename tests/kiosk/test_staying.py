@@ -218,7 +218,7 @@ class TestWrittenReport:
         wait: Tap = ("document", lambda: None)
         floor.script = [
             menu("written_report"), ("document", Chosen("take")), ("document", lambda: scene.hold_page(Paper(1))),
-            *[wait] * 8, ("document", scene.lower_page), ("document", Chosen("done")),
+            *[wait] * 8, ("document", scene.lower_page), ("document", Chosen("done")), ("help", Chosen("next")),
         ]  # fmt: skip
 
         def full(event: Any, key: Any) -> Any:
