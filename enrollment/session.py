@@ -107,6 +107,12 @@ class EnrollmentSession:
             self._faces.append(Sample(template, quality.value))
             return self._taken(digest, SampleVerdict(True, quality, None))
 
+    def forget_faces(self) -> None:
+        """Begin the faces anew: the first one was somebody else's."""
+        with self._lock:
+            self._faces.clear()
+            self._found = None
+
     def add_finger(
         self, sample: BiometricSample, position: FingerPosition, sensor_template: bytes | None = None
     ) -> SampleVerdict:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from enrollment.capture import CaptureNews, Step
 from hardware.ports import DeviceInfo, FingerSensor, Frame, SensorMatch, SensorParameters
@@ -91,11 +92,18 @@ class CapturePage:
 
 @dataclass(frozen=True, slots=True)
 class BoothCamera:
-    """Implements ``hardware.ports.Camera`` on the camera's thread."""
+    """Implements ``hardware.ports.Camera`` on the camera's thread. Frames up to number ``since`` are old."""
 
     camera: CameraReader
     hear: Callable[[], None]
     seconds: Callable[[], float]
+    since: int = -1
+
+    @classmethod
+    def from_now(cls, camera: CameraReader, hear: Callable[[], None], seconds: Callable[[], float]) -> Self:
+        """Without the frames that are there, and the one being made: whoever stood here before may be on them."""
+        newest = camera.peek(-1, 0.0)
+        return cls(camera, hear, seconds, -1 if newest is None else newest.sequence + 1)
 
     def open(self) -> None:
         """It is open already."""
@@ -112,7 +120,7 @@ class BoothCamera:
         deadline = self.seconds() + timeout_s
         while self.seconds() < deadline:
             self.hear()
-            frame = self.camera.read(after=after, timeout_s=_SLICE_S)
+            frame = self.camera.read(after=max(after, self.since), timeout_s=_SLICE_S)
             if frame is not None:
                 return frame
         raise DeviceTimeout(f"The camera sent no picture within {timeout_s:g} s.")

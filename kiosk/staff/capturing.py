@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from enrollment.capture import LiveCapture
 from enrollment.notice import MissingReason
+from enrollment.samples import Refusal
 from enrollment.session import EnrollmentSession
 from kiosk.devices import CameraReader, SensorWorker
 from kiosk.staff.booth import BoothCamera, BoothSensor, CapturePage, Interrupted
@@ -63,13 +64,15 @@ class Capturing:
         capture = self._capture(session, page)
         while True:
             try:
-                capture.capture_faces(BoothCamera(camera, page.hear, self.talk.tools.checkin.clock.seconds))
+                capture.capture_faces(BoothCamera.from_now(camera, page.hear, self.talk.tools.checkin.clock.seconds))
                 return True
             except Interrupted:
                 return False
             except (InputError, DeviceError) as error:
                 if self._after_failure(error, (AGAIN, SKIP)) == SKIP:
                     return False
+                if _hint(error) == Refusal.FACES_DIFFER.value:
+                    session.forget_faces()  # whoever helped stood there first
 
     def _fingers(self, session: EnrollmentSession, sensor: SensorWorker) -> bool:
         """Whether there are enough, whichever fingers they are."""
@@ -102,8 +105,11 @@ class Capturing:
     def _after_failure(self, error: InputError | DeviceError, codes: tuple[str, ...]) -> str:
         if isinstance(error, InputError) and error.code != "capture_failed":
             raise error
-        hint = error.details.get("hint") if isinstance(error, InputError) else error.code
-        return self.talk.pick("capture_failed", codes, hint=str(hint))
+        return self.talk.pick("capture_failed", codes, hint=_hint(error))
 
     def _why(self, reasons: tuple[MissingReason, ...]) -> MissingReason:
         return MissingReason(self.talk.pick("missing", [reason.value for reason in reasons]))
+
+
+def _hint(error: InputError | DeviceError) -> str:
+    return str(error.details.get("hint") if isinstance(error, InputError) else error.code)

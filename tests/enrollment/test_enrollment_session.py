@@ -65,6 +65,14 @@ def test_another_person_in_the_same_session_is_refused(booth):
     assert booth.face(person=1, shot=2).accepted
 
 
+def test_where_somebody_else_stood_first_the_faces_begin_anew(booth):
+    booth.take_faces(count=1)
+    assert booth.face(person=2).hint == "faces_differ"
+    booth.session.forget_faces()
+    assert booth.session.progress().faces == 0
+    assert booth.face(person=2).accepted
+
+
 def test_another_finger_under_the_same_name_is_refused(booth):
     assert booth.finger(1, 0).accepted
     assert booth.finger(2, 0).hint == RetryReason.FINGERS_DIFFER

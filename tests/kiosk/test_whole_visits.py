@@ -46,7 +46,7 @@ def today() -> Any:
 def test_a_visit_with_everything(real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast) -> None:
     """By face; a lesson is due, a written report is handed in, and the center has it all."""
     site = real_center.new_site()
-    person_id = site.enroll("3001", faces=cast.faces["visitor_1"])
+    person_id = site.enroll("83001", faces=cast.faces["visitor_1"])
     running = start_kiosk(site, visit={"rest_s": 30.0, "away_after_s": 5.0})
     lesson = DueItem(Errand.EDUCATION_IN, today() - timedelta(days=1), today() + timedelta(days=1))
     says(running, person_id, due=(lesson,))
@@ -83,7 +83,7 @@ def test_whoever_walks_away_from_the_menu_cannot_be_acted_for(
 ) -> None:
     """The next person is somebody else, and a tap of theirs records nothing for the one before."""
     site = real_center.new_site()
-    person_id = site.enroll("3101", faces=cast.faces["visitor_1"])
+    person_id = site.enroll("83101", faces=cast.faces["visitor_1"])
     running = start_kiosk(site, visit={"rest_s": 30.0, "away_after_s": 5.0})
     says(running, person_id, due=())
     running.scene.show(cast["visitor_1"], "stand")
@@ -102,7 +102,7 @@ def test_somebody_who_takes_the_place_during_the_challenge_is_not_accepted(
 ) -> None:
     """One turns the head, the other is compared: no."""
     site = real_center.new_site(challenge_required=True, max_tries=1)
-    site.enroll("3201", faces=cast.faces["visitor_1"])
+    site.enroll("83201", faces=cast.faces["visitor_1"])
     running = start_kiosk(site, visit={"challenge_timeout_s": 3.0})
     running.scene.show(cast["visitor_3"], "stand")
     running.wait_step("challenge")
@@ -120,7 +120,7 @@ class TestClaims:
     ) -> None:
         """The digest is in no event."""
         site = real_center.new_site()
-        person_id = site.enroll("3301", sensor_fingers=cast.sensor_fingers("visitor_2"))
+        person_id = site.enroll("83301", sensor_fingers=cast.sensor_fingers("visitor_2"))
         running = start_kiosk(site)
         says(running, person_id, id_card="a" * 64)
         running.kiosk.screen.claim_card("b" * 64)
@@ -141,7 +141,7 @@ class TestClaims:
     ) -> None:
         """After five the kiosk takes no number for a while, known or not; then it does again."""
         site = real_center.new_site()
-        site.enroll("3401", faces=cast.faces["visitor_1"])
+        site.enroll("83401", faces=cast.faces["visitor_1"])
         running = start_kiosk(site, visit={"rest_s": 30.0, "away_after_s": 5.0})
         screen = running.kiosk.screen
         for number in range(claims.MOST_UNKNOWN):
@@ -149,7 +149,7 @@ class TestClaims:
             wait_until(lambda: running.state.hint == "number_unknown")
             screen.cancel()
             running.wait_step("idle")
-        for number in ("995", "3401"):
+        for number in ("995", "83401"):
             screen.claim(number)
             wait_until(lambda: running.state.hint == "too_many_numbers")
             assert running.state.step == "help"
@@ -174,8 +174,8 @@ class TestFingerAlone:
     ) -> None:
         """Searched among everybody's; nothing was typed, nobody was seen."""
         site = real_center.new_site()
-        person_id = site.enroll("3501", fingers=cast.fingers("visitor_3"))
-        site.enroll("3502", fingers=cast.fingers("visitor_2"))
+        person_id = site.enroll("83501", fingers=cast.fingers("visitor_3"))
+        site.enroll("83502", fingers=cast.fingers("visitor_2"))
         running = start_kiosk(site, people=2)
         running.scene.lay_finger(cast["visitor_3"].finger("right_index"), number=2)
         result = running.result()
@@ -190,7 +190,7 @@ class TestFingerAlone:
         self, real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
     ) -> None:
         site = real_center.new_site(finger_alone=False)
-        site.enroll("3511", fingers=cast.fingers("visitor_3"))
+        site.enroll("83511", fingers=cast.fingers("visitor_3"))
         running = start_kiosk(site)
         running.scene.lay_finger(cast["visitor_3"].finger("right_index"), number=2)
         running.kiosk.screen.claim("000")
@@ -219,7 +219,7 @@ def test_a_page_that_is_loaded_again_shows_the_visit_as_it_stands(
 ) -> None:
     """Twice, in the middle of the menu; the visit goes on from there."""
     site = real_center.new_site()
-    person_id = site.enroll("3601", faces=cast.faces["visitor_1"])
+    person_id = site.enroll("83601", faces=cast.faces["visitor_1"])
     running = start_kiosk(site, panel={"enabled": True, "port": 0}, visit={"rest_s": 30.0, "away_after_s": 5.0})
     says(running, person_id, due=())
     running.scene.show(cast["visitor_1"], "stand")
@@ -240,7 +240,7 @@ def test_a_report_that_counted_elsewhere_today_is_already_present(
     from models.attendance import utc_now
 
     site = real_center.new_site()
-    person_id = site.enroll("3701", faces=cast.faces["visitor_1"])
+    person_id = site.enroll("83701", faces=cast.faces["visitor_1"])
     running = start_kiosk(site)
     says(running, person_id, last_report=utc_now(), due=None)
     running.scene.show(cast["visitor_1"], "stand")
