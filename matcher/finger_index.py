@@ -4,7 +4,10 @@
    matrices compares those of the probe with all of them. What the best code of a finger gives is judged against what
    the other fingers give for the same minutia of the probe: a common neighborhood says little, a rare one much.
 2. Of the best of these, the likely pairs of minutiae vote for a turn and a shift, and the votes that agree count.
-3. The ``keep`` best are compared in full; only these are in the answer, with the engine's own scores.
+3. The best of these are compared in full; only what was compared is in the answer, with the engine's own scores.
+
+Most probes are clear: the first few comparisons bring a score that nobody else reaches. For the others the second and
+the third step go on among more fingers.
 
 A finger takes ``BYTES_PER_SLOT`` for each of its minutiae here, their number rounded up to a multiple of ``_STEP``,
 beside what its prepared template takes. What is removed is overwritten with zeros and let go. Several threads may
@@ -14,7 +17,7 @@ search; only one may add or remove, and nobody search meanwhile. Refuses people 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -32,24 +35,29 @@ _STEP: Final = 8  # fingers lie among those with about as many minutiae: nothing
 _PAGE: Final = 128  # fingers; what is compared in one product of matrices, so that it stays in the cache
 _PROBES: Final = 32  # minutiae of a probe that take part
 _SCALE: Final = 256.0  # of a code's numbers, most of them within 0.3, to int8
-_UNUSUAL: Final = 1.0  # standard deviations above the other fingers, from where on a look at all counts
-_LEAST_UNUSUAL: Final = -2.0  # likewise from where on a pair has a vote
-_VOTERS: Final = 16  # pairs of minutiae of a finger that vote, the most unusual ones
-_CLOSER: Final = 0.25  # share of the fingers that the second filter looks at,
-_CLOSER_RANGE: Final = (400, 6000)  # at least and at most
-_KEEP: Final = 100
+_MOST_UNUSUAL: Final = 6.0  # standard deviations above the other fingers, from where on a likeness counts no more
+_LEAST_CLASS: Final = 50  # fingers of about as many minutiae that tell what is usual among them
+_LEAST_UNUSUAL: Final = -3.0  # likewise from where on a pair has a vote
+_VOTERS: Final = 24  # pairs of minutiae of a finger that vote, the most unusual ones
+_PRIOR_COUNT: Final = 8.0  # keeps what votes for a finger of few minutiae from weighing too much
+_VOTING: Final = (0.10, 0.40)  # shares of the fingers that the second filter looks at, first and if nothing is clear,
+_LEAST_VOTING, _MOST_VOTING = 400, 6000  # at least and at most
+_FIRST: Final = 20  # fingers compared in full at first,
+_KEEP: Final = 100  # and in all
+_CLEAR: Final = 0.20  # a score that no other finger of a large gallery reaches
 _TURN: Final = math.cos(math.radians(20))  # of two votes that agree
 _NEAR: Final = 8.0  # pixels by which two pairs that agree may miss each other,
 _STRETCH: Final = 0.06  # and more with their distance
 
 
 class _Page(NamedTuple):
-    """Up to ``_PAGE`` fingers of up to S minutiae: (S, _PAGE, LENGTH) codes, (S, _PAGE) places and directions, whose
-    they are."""
+    """Up to ``_PAGE`` fingers of up to S minutiae: (S, _PAGE, LENGTH) codes, (S, _PAGE) places and directions, (_PAGE,)
+    how many of the S there are, whose they are."""
 
     codes: NDArray[np.int8]
     place: NDArray[np.complex64]
     direction: NDArray[np.complex64]
+    filled: NDArray[np.float32]
     prepared: list[PreparedMinutiae | None]
     keys: list[str]
 
@@ -89,6 +97,7 @@ class FingerIndex:
         page.codes[: len(chosen), row] = np.clip(np.rint(short * _SCALE), -127, 127)
         page.place[: len(chosen), row] = prepared.constellation.place[chosen]
         page.direction[: len(chosen), row] = prepared.constellation.direction[chosen]
+        page.filled[row] = len(chosen)
         page.prepared[row], page.keys[row] = prepared.folded(), key
         self._where[key] = at, row
 
@@ -99,27 +108,29 @@ class FingerIndex:
         at, row = self._where.pop(key)
         page = self._pages[at]
         page.codes[:, row] = 0
-        page.place[:, row] = page.direction[:, row] = 0
+        page.place[:, row] = page.direction[:, row] = page.filled[row] = 0
         page.prepared[row], page.keys[row] = None, ""
         self._free[len(page.codes)].append((at, row))
 
     def search(
         self, prepared: PreparedMinutiae, *, keep: int = _KEEP, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
-        """The ``keep`` fingers that look most like the probe, with their comparison scores, best first.
+        """The fingers that look most like the probe, up to ``keep``, with their comparison scores, best first.
 
-        ``among`` restricts the search to some keys; those the index does not hold are passed over.
+        Only ``_FIRST`` where one of these is clear. ``among`` restricts the search to some keys; those the index does
+        not hold are passed over.
         """
         where = self._where
         places = where.values() if among is None else (where[key] for key in among if key in where)
         held = np.array(list(places), np.int64).reshape(-1, 2)
         if not len(held) or not len(prepared) or keep < 1:
             return []
-        if len(held) > keep:
-            probe = _Probe(prepared.constellation, *_surest(prepared, _PROBES))
-            held = self._filtered(held, probe, keep)
         prepared = prepared.unfolded()
-        found = [self._compared(prepared, at, row) for at, row in held.tolist()]
+        found: list[tuple[str, float]] = []
+        for likely in self._likely(held, prepared, keep) if len(held) > keep else [held]:
+            found += [self._compared(prepared, at, row) for at, row in likely.tolist()]
+            if max((score for _, score in found), default=0.0) >= _CLEAR:
+                break
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
     def _free_place(self, slots: int) -> tuple[int, int]:
@@ -134,19 +145,49 @@ class FingerIndex:
         finger = page.prepared[row]
         return page.keys[row], self._engine.compare_prepared(prepared, finger) if finger is not None else 0.0
 
-    def _filtered(self, held: NDArray[np.int64], probe: _Probe, keep: int) -> NDArray[np.int64]:
+    def _likely(self, held: NDArray[np.int64], prepared: PreparedMinutiae, keep: int) -> Iterator[NDArray[np.int64]]:
+        """What to compare in full, the likeliest first: ``_FIRST`` of few that voted, then the rest of more."""
+        probe = _Probe(prepared.constellation, *_surest(prepared, _PROBES))
         if not len(probe.chosen):
-            return held[:keep]
+            yield held[:keep]
+            return
+        unusual = self._unusual(held, probe)
+        ranked = np.argsort(-np.exp(np.minimum(unusual, _MOST_UNUSUAL)).sum(axis=1), kind="stable")
+        few, more = (max(keep, min(max(int(share * len(held)), _LEAST_VOTING), _MOST_VOTING)) for share in _VOTING)
+        votes = np.full(len(held), -1.0, np.float32)
+        self._vote(votes, ranked[:few], held, probe, unusual)
+        first = _highest(votes, min(_FIRST, keep))
+        yield held[first]
+        self._vote(votes, ranked[few:more], held, probe, unusual)
+        votes[first] = np.inf
+        rest = _highest(votes, keep)
+        yield held[np.setdiff1d(rest, first)]
+
+    def _vote(
+        self, votes: Float32Array, chosen: NDArray[np.intp], held: NDArray[np.int64], probe: _Probe,
+        unusual: Float32Array,
+    ) -> None:  # fmt: skip
+        """Fill in the ``votes`` of those ``chosen``, page by page."""
+        if not len(chosen):
+            return
+        chosen = chosen[np.argsort(held[chosen, 0], kind="stable")]
+        pages, starts = np.unique(held[chosen, 0], return_index=True)
+        for at, those in zip(pages.tolist(), np.split(chosen, starts[1:]), strict=True):
+            votes[those] = self._votes(self._pages[at], held[those, 1], probe, unusual[those])
+
+    def _unusual(self, held: NDArray[np.int64], probe: _Probe) -> Float32Array:
+        """(H, P) by how many standard deviations a finger's code most like each minutia of the probe stands out.
+
+        Among fingers of about as many minutiae, as far as there are enough of them: many codes have a better best.
+        """
         best = self._best_codes(probe)[held[:, 0], held[:, 1]]
-        usual = best.mean(axis=0), np.maximum(best.std(axis=0), 1e-6)
-        unusual = np.square(np.maximum((best - usual[0]) / usual[1] - np.float32(_UNUSUAL), 0)).sum(axis=1)
-        least, most = _CLOSER_RANGE
-        held = _highest(held, unusual, max(keep, min(max(int(_CLOSER * len(held)), least), most)))
-        held = held[np.argsort(held[:, 0], kind="stable")]
-        pages, starts = np.unique(held[:, 0], return_index=True)
-        rows = np.split(held[:, 1], starts[1:])
-        votes = [self._votes(self._pages[at], those, probe, *usual) for at, those in zip(pages, rows, strict=True)]
-        return _highest(held, np.concatenate(votes), keep)
+        unusual = _deviations(best)
+        slots = np.array([len(page.codes) for page in self._pages])[held[:, 0]]
+        for size in self._free:
+            alike = np.flatnonzero(slots == size)
+            if len(alike) >= _LEAST_CLASS:
+                unusual[alike] = _deviations(best[alike])
+        return unusual
 
     def _best_codes(self, probe: _Probe) -> Float32Array:
         """(pages, _PAGE, P): for each minutia of the probe the product with the finger's code most like it."""
@@ -161,23 +202,26 @@ class FingerIndex:
         return best
 
     @staticmethod
-    def _votes(
-        page: _Page, rows: NDArray[np.int64], probe: _Probe, mean: Float32Array, spread: Float32Array
-    ) -> Float32Array:
+    def _votes(page: _Page, rows: NDArray[np.int64], probe: _Probe, unusual: Float32Array) -> Float32Array:
         """(K,) how much weight of likely pairs agrees on one way to lay the probe on each of these of a page."""
-        alike = page.codes[:, rows].reshape(-1, LENGTH).astype(np.float32) @ probe.codes.T
-        alike = alike.reshape(len(page.codes), len(rows), -1)
-        unusual = (alike.max(axis=0) - mean) / spread
+        alike = page.codes[:, rows].astype(np.float32).reshape(-1, LENGTH) @ probe.codes.T
         voters = np.argpartition(-unusual, min(_VOTERS, unusual.shape[1]) - 1, axis=1)[:, :_VOTERS]
-        each = np.arange(len(rows))[:, None]
-        best = alike[:, each, voters].argmax(axis=0)  # (K, V) the slot most like each minutia of the probe
-        own = rows[:, None]
-        return _agreeing(
-            page.direction[best, own] * probe.whole.direction[probe.chosen].conj()[voters],
-            page.place[best, own],
+        best = alike.reshape(len(page.codes), len(rows), -1).argmax(axis=0)  # the slot most like each of the probe's
+        each, own = np.arange(len(rows))[:, None], rows[:, None]
+        slot = best[each, voters]  # (K, V)
+        agreeing = _agreeing(
+            page.direction[slot, own] * probe.whole.direction[probe.chosen].conj()[voters],
+            page.place[slot, own],
             probe.whole.place[probe.chosen][voters],
             np.maximum(unusual[each, voters] - np.float32(_LEAST_UNUSUAL), 0),
         )
+        result: Float32Array = agreeing / np.sqrt(page.filled[rows] + np.float32(_PRIOR_COUNT))
+        return result
+
+
+def _deviations(best: Float32Array) -> Float32Array:
+    result: Float32Array = (best - best.mean(axis=0)) / np.maximum(best.std(axis=0), np.float32(1e-6))
+    return result
 
 
 def _agreeing(
@@ -199,8 +243,9 @@ def _agreeing(
     return result
 
 
-def _highest(held: NDArray[np.int64], scores: Float32Array, count: int) -> NDArray[np.int64]:
-    return held if len(held) <= count else held[np.argpartition(-scores, count - 1)[:count]]
+def _highest(scores: Float32Array, count: int) -> NDArray[np.intp]:
+    """The indices of the ``count`` highest."""
+    return np.arange(len(scores)) if len(scores) <= count else np.argpartition(-scores, count - 1)[:count]
 
 
 def _surest(prepared: PreparedMinutiae, count: int) -> tuple[NDArray[np.intp], Float32Array]:
@@ -216,6 +261,7 @@ def _new_page(slots: int) -> _Page:
         np.zeros((slots, _PAGE, LENGTH), np.int8),
         np.zeros((slots, _PAGE), np.complex64),
         np.zeros((slots, _PAGE), np.complex64),
+        np.zeros(_PAGE, np.float32),
         [None] * _PAGE,
         [""] * _PAGE,
     )

@@ -41,7 +41,7 @@ class Cylinders:
     """The cylinders of N minutiae over C base cells, packed eight cells to the byte.
 
     ``values`` (N, C * DIRECTIONS / 8) uint8, zero where a cell is not valid; ``valid`` (N, C / 8) uint8; ``usable``
-    (N,) bool: enough cells and neighbors to be compared.
+    (N,) bool: enough cells and neighbors to be compared. All are zero for one that is not.
     """
 
     values: UInt8Array
@@ -57,16 +57,17 @@ def cylinders(place: ComplexArray, direction: ComplexArray, area: SeenArea) -> C
     mass = np.matmul(near, _direction_share(direction))
     values = valid[:, :, None] & (mass > _MIDDLE)
     neighbors = (near.max(axis=1, initial=0.0) > 0).sum(axis=1)
+    usable = (neighbors >= _LEAST_NEIGHBORS) & (valid.sum(axis=1) >= _LEAST_VALID * len(BASE))
     return Cylinders(
-        values=np.packbits(values.reshape(len(values), CELLS), axis=1),
-        valid=np.packbits(valid, axis=1),
-        usable=(neighbors >= _LEAST_NEIGHBORS) & (valid.sum(axis=1) >= _LEAST_VALID * len(BASE)),
+        values=np.packbits(values.reshape(len(values), CELLS) & usable[:, None], axis=1),
+        valid=np.packbits(valid & usable[:, None], axis=1),
+        usable=usable,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """The cylinders of N minutiae unpacked for products of matrices, all zero for one that is not usable.
+    """The cylinders of N minutiae unpacked for products of matrices.
 
     ``values`` (N, CELLS) and ``valid`` (N, C) float32 zeros and ones; ``seen`` (2 N, C) float32, ``valid`` and below it
     how many bits are set over each base cell. About 2.6 kB a minutia.
@@ -84,12 +85,11 @@ def unpacked(packed: UInt8Array, count: int) -> Float32Array:
 
 def cells(of: Cylinders) -> Cells:
     """The cylinders unpacked."""
-    usable = of.usable[:, None]
-    values = unpacked(of.values * usable, CELLS)
+    values = unpacked(of.values, CELLS)
     seen = np.empty((2 * len(values), len(BASE)), np.float32)
     valid = seen[: len(values)]
-    valid[:] = unpacked(of.valid * usable, len(BASE))
-    np.matmul(values.reshape(-1, len(BASE), DIRECTIONS), _ONES, out=seen[len(values) :])
+    valid[:] = unpacked(of.valid, len(BASE))
+    np.matmul(values.reshape(-1, DIRECTIONS), _ONES, out=seen[len(values) :].reshape(-1))
     return Cells(values, valid, seen)
 
 

@@ -44,7 +44,7 @@ def test_the_right_finger_comes_first_with_the_engines_own_score(filled, referen
     found = {key: filled.search(probe) for key, probe in probes.items()}
     assert sum(hits[0][0] == key for key, hits in found.items()) >= 17
     for key, hits in found.items():
-        assert len(hits) == 100
+        assert len(hits) == (20 if hits[0][1] >= 0.2 else 100)
         assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
         assert hits[0][1] == ENGINE.compare_prepared(probes[key], references[hits[0][0]])
 
