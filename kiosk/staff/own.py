@@ -106,8 +106,11 @@ def _readable(gallery: Gallery, reference: Reference) -> bool:
 
 
 def _face_step(tools: StationTools, gallery: Gallery) -> FaceStep:
-    assert tools.checkin.face is not None  # noqa: S101 - ``possible`` said so
-    return replace(tools.checkin.face, gallery=gallery)
+    """The kiosk's own, for pictures taken from now on: whoever stood here before may be on the newest."""
+    face = tools.checkin.face
+    assert face is not None  # noqa: S101 - ``possible`` said so
+    newest = None if tools.camera is None else tools.camera.peek(-1, 0.0)
+    return replace(face, gallery=gallery, last_seen=face.last_seen if newest is None else newest.sequence + 1)
 
 
 def _finger_step(tools: StationTools, gallery: Gallery) -> FingerStep:
