@@ -40,6 +40,7 @@ from kiosk.today import Today, today_of
 from kiosk.verdict import NUMBER_FIRST, Finding, Found, Settled, settle_both, settle_face, settle_left
 from kiosk.visit import BrokenOff, Identified, Visit
 from matcher.fusion import finger_suffices
+from matcher.presentation import TriesBefore
 from models.attendance import (
     CheckInOutcome,
     EventType,
@@ -104,7 +105,7 @@ class CheckIn:
     def warm_up(self) -> None:
         """Load what the first visit would otherwise wait for."""
         if self.face is not None and self.roster.current.policy.challenge_required:
-            self.face.make_check(0, False)
+            self.face.make_check(TriesBefore())
 
     def run(self, visit: Visit) -> CheckInResult | None:
         """The visit until somebody is identified or cannot be; None if the person left before anything was tried, and

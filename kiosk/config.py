@@ -125,12 +125,14 @@ class VisitConfig:
 
     ``result_s``: a result is shown at least this long, and longer for whoever stands there. ``away_after_s``: a person
     of whom nothing is seen and who touches nothing has gone. ``rest_s``: after this long without a touch a visit ends
-    even for somebody who stands there, or whom no camera sees.
+    even for somebody who stands there, or whom no camera sees. ``uncover_s``: so long everybody has to take off hat,
+    mask or glasses before the next try, after one in which the presentation check could not decide.
     """
 
     look_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
     finger_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
     challenge_timeout_s: float = _limited(20.0, minimum=0.1, maximum=600)
+    uncover_s: float = _limited(2.5, minimum=0.0, maximum=60)
     absent_after_s: float = _limited(3.0, minimum=0.05, maximum=60)
     result_s: float = _limited(6.0, minimum=0.0, maximum=120)
     leave_timeout_s: float = _limited(15.0, minimum=0.0, maximum=600)

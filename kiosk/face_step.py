@@ -30,7 +30,7 @@ from matcher.decision import (
 from matcher.empty_room import EmptyRoom
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
-from matcher.presentation import PresentationCheck
+from matcher.presentation import PresentationCheck, TriesBefore
 from matcher.scales import similarity_threshold
 from models.attendance import Evidence, PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Template
@@ -87,7 +87,7 @@ class FaceStep:
     frames: FrameSource
     face: FaceConfig
     timing: VisitConfig
-    make_check: Callable[[int, bool], PresentationCheck]  # tries that went wrong; whether the person moves little
+    make_check: Callable[[TriesBefore], PresentationCheck]
     simulated: Callable[[], bool]
     last_seen: int = -1  # the newest frame looked at
     approach: Approach = field(default_factory=Approach)
@@ -112,10 +112,18 @@ class FaceStep:
                 if found.matched or found.finding in (Finding.ATTACK, Finding.ABSENT):
                     break
                 visit.tries_left -= 1
-                visit.screen.show(PanelStep.LOOK, hint=PanelHint.TRY_AGAIN, tries_left=visit.tries_left)
+                self._again(visit, uncover=found.finding is Finding.UNDECIDED and visit.tries_left > 0)
         except DeviceError:  # noted on the screen and in the log by the camera's own thread
             return self._broken(visit)
         return visit.face
+
+    def _again(self, visit: Visit, *, uncover: bool) -> None:
+        """Say that another try follows; what covers a face is what most often keeps a check from deciding."""
+        hint = PanelHint.UNCOVER_FACE if uncover else PanelHint.TRY_AGAIN
+        visit.screen.show(PanelStep.LOOK, hint=hint, tries_left=visit.tries_left)
+        until_s = visit.clock.seconds() + self.timing.uncover_s
+        while uncover and visit.clock.seconds() < until_s:
+            self._next(visit)
 
     def _broken(self, visit: Visit) -> Found:
         """A camera that failed: whatever was found before, the person was not given every try."""
@@ -131,11 +139,10 @@ class FaceStep:
         if not visit.roster.policy.challenge_required:
             head.follow(first)
             return self._compared(visit, head, None)
-        check = self.make_check(visit.strikes, visit.moves_little)
+        check = self.make_check(visit.before)
         if not self._challenged(visit, head, check):
             return Found(Finding.ABSENT)
-        visit.strikes += check.disobeyed()
-        visit.moves_little = not check.disobeyed()
+        visit.before = check.then()
         if check.verdict() is WitnessVerdict.PASSED:
             return self._compared(visit, head, check)
         failed = check.verdict() is WitnessVerdict.FAILED

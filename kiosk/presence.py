@@ -15,7 +15,7 @@ from kiosk.config import KioskConfig, PresentationConfig
 from matcher.empty_room import EmptyRoom
 from matcher.liveness_network import LivenessNetwork, NetworkManifest, hash_of, manifest_of, open_network
 from matcher.passive_network import NAME, PassiveNetwork
-from matcher.presentation import NotAvailable, PresentationCheck, PresentationChecks, PresentationWitness
+from matcher.presentation import NotAvailable, PresentationCheck, PresentationChecks, PresentationWitness, TriesBefore
 from matcher.room_behind import NAME as ROOM_BEHIND
 from matcher.room_behind import RoomBehind
 from models.errors import WeightsError
@@ -33,8 +33,8 @@ def site_network(config: PresentationConfig) -> LivenessNetwork | None:
 
 def make_checks(
     config: KioskConfig, room: EmptyRoom, *, rng: Random | None = None
-) -> Callable[[int, bool], PresentationCheck]:
-    """What draws a check for each try: tries that went wrong before, and whether the person moves little.
+) -> Callable[[TriesBefore], PresentationCheck]:
+    """What draws a check for each try, given the tries of the visit before it.
 
     ``room`` is what this kiosk knows of its empty room; until it knows it, no check passes. ``rng`` is for
     measurements that must repeat; a kiosk leaves it out.
@@ -42,7 +42,7 @@ def make_checks(
     required = frozenset({ROOM_BEHIND}) | ({NAME} if config.presentation.network else set())
     more = (_witness(config), lambda: RoomBehind(room))
     checks = PresentationChecks(rng=rng, mirrored=config.camera.mirrored, more=more, required=required)
-    return lambda strikes, gentle: checks.draw(strikes=strikes, gentle=gentle)
+    return checks.draw
 
 
 def _witness(config: KioskConfig) -> Callable[[], PresentationWitness]:

@@ -14,6 +14,7 @@ from kiosk.clock import Clock
 from kiosk.roster import Roster, SitePerson
 from kiosk.screen import Chosen, Request, Screen
 from kiosk.verdict import Finding, Found
+from matcher.presentation import TriesBefore
 from models.attendance import CheckInOutcome, Evidence, Method
 from models.biometrics import Template
 
@@ -57,9 +58,8 @@ class Visit:
     ``finger_first``: it began with a finger laid on the sensor. ``probe`` is a template of the face that was compared,
     for as long as the visit lasts; ``identified`` is set once somebody was, ``first_event`` once
     that was recorded, ``closed`` once nothing more may be.
-    ``strikes``: tries in which the head did something else than it was asked; ``moves_little``: the last try came to
-    nothing without that. ``face`` and ``finger`` are what the tries have come to so far, kept here for a visit that is
-    broken off.
+    ``before`` is what the tries so far leave to the next presentation check. ``face`` and ``finger`` are what the tries
+    have come to so far, kept here for a visit that is broken off.
     """
 
     roster: Roster
@@ -70,8 +70,7 @@ class Visit:
     stopping: Callable[[], bool] = lambda: False
     timings_ms: dict[str, float] = field(default_factory=dict)
     first_good_ns: int | None = None
-    strikes: int = 0
-    moves_little: bool = False
+    before: TriesBefore = field(default_factory=TriesBefore)
     finger_first: bool = False
     probe: Template | None = None
     identified: Identified | None = None

@@ -37,7 +37,7 @@ class ReliefLimits:
     frames: int = 10  # fewer may be noise that passed ``tip``
     highest_rise: float = 1.4  # forehead and bridge and mean of the brows; heads 0.4, masks about 3
     lowest_rise: float = -2.0
-    cheeks: float = 0.5
+    cheeks: float = 0.6  # the rims of glasses stand before them
     narrow: float = 0.1  # beyond what a nose 0.35 high explains
     widened: float = -0.25  # no head grows wider than that by turning
     per_square: float = 8.0  # 1 / 0.35²

@@ -19,7 +19,7 @@ from models.biometrics import Float32Array, UInt8Array
 _STEP_PX = 6  # every sixth pixel of every sixth row is looked at: noise differs everywhere
 _SMALL = (48, 36)
 _REMEMBERED = 240
-_SAME_MOVEMENT = 8  # frames in a row that follow the same way as others did before
+_SAME_MOVEMENT = 12  # frames in a row that follow the same way as others did before; fewer may do so by chance
 _EARLIER = 8  # at least so many frames before
 _LIKE = 0.3  # as much of its own movement may differ
 _MOVEMENT = 1.2  # gray levels within those frames; less is no movement

@@ -3,7 +3,8 @@
 Several witnesses look at one track, so that the points of a frame are located, and its patches found again, once. Where
 the patches are found they say how far the head turned, and which way: they err by a third to a half as much as the 68
 points, and keep still behind glasses, where those flicker. A head that jumps, or is away for
-longer than ``gap_s``, begins a new epoch: what was seen before says nothing about what is seen now.
+longer than ``gap_s``, begins a new epoch: what was seen before says nothing about what is seen now, but where the front
+of this face is. That is known best from before anything was asked: later a head rests where it was sent.
 """
 
 from __future__ import annotations
@@ -28,12 +29,31 @@ class TrackLimits:
 
     smallest_eye_px: float = 18.0
     rest_frames: int = 3  # the face from the front, before it moves
-    rest_parallax: float = 0.045
-    rest_asymmetry: float = 0.20  # looks at the camera first; people at a webcam stay below 0.12 in 99 of 100 frames
+    rest_parallax: float = 0.045  # within the whole rest
+    rest_asymmetry: float = 0.15  # looks at the camera first; people at a webcam stay below 0.12 in 99 of 100 frames
+    settles_s: float = 0.3  # so long a rest goes on after it was found: nobody obeys a first prompt faster
+    settles_parallax: float = 0.03
+    settles_narrowing: float = 0.10  # a logarithm: a plane that turns shows no parallax
+    front_deg: float = 7.0  # so near to the front as it was known before, a rest may begin anew
+    front_still_deg: float = 3.0  # and keeps still there
+    front_s: float = 0.25
+    front_wait_s: float = 4.0  # after that, whatever keeps still for ``rest_again_s`` is a new front
+    rest_again_s: float = 0.5
+    told_s: float = 0.4  # so long the last turn that patches told is held on to while they are lost
+    unlike: float = 0.35  # how far patches and points may disagree on how narrow the face grew (logarithm)
+    farthest_tip: float = 0.30  # eye distances: no nose runs further ahead while patches can be followed
     step: float = 0.12  # a jump of the nose between two frames that no head makes
     speed: float = 1.6  # further eye distances per second that a quick head makes
     gap_s: float = 1.0
     again_frames: int = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Front:
+    """A face at rest and from the front: its points, and its patches where there was a picture."""
+
+    points: Points
+    patches: FaceAtRest | None
 
 
 class LocatesPoints(Protocol):
@@ -63,19 +83,28 @@ class Tracked:
 
 
 class HeadTrack:
-    """Follows one head. Not safe across threads."""
+    """Follows one head. ``prompted``: it may rest where an earlier try sent it. Not safe across threads."""
 
-    def __init__(self, points: LocatesPoints, *, limits: TrackLimits | None = None) -> None:
-        self._points, self.limits = points, limits or TrackLimits()
+    def __init__(self, points: LocatesPoints, *, limits: TrackLimits | None = None, prompted: bool = False) -> None:
+        self._points, self.limits, self._prompted = points, limits or TrackLimits(), prompted
         self.epoch = 0
-        self.reference: Points | None = None
+        self.front: Front | None = None
         self.frames = 0
-        self._rest: list[Points] = []
-        self._at_rest: FaceAtRest | None = None
+        self._followed: Front | None = None
+        self._rest: list[tuple[Points, float]] = []
+        self._settled_s = -math.inf
+        self._near: list[tuple[tuple[float, float], float]] = []
+        self._away_s: float | None = None  # since when the known front is looked for
         self._last: tuple[Points, float] | None = None
         self._before: tuple[Shift, Shift | None, float] | None = None  # the nose: of points, of patches, and when
+        self._told: tuple[tuple[float, float], float] | None = None  # the last turn that patches told, and when
         self._again: list[tuple[float, float]] = []
         self._newest: Tracked | None = None
+
+    @property
+    def reference(self) -> Points | None:
+        """The points at rest that movements are told against; None until they are known."""
+        return None if self._followed is None else self._followed.points
 
     def see(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> Tracked | None:
         """The frame at ``t_s``, located once whoever asks; None if it is not new or the face is too small."""
@@ -91,17 +120,28 @@ class HeadTrack:
         if not self._follows(seen, t_s):
             self._forget()
         self._last = (seen, t_s)
-        if self.reference is None:
-            self._begin_rest(seen, pixels)
+        if self._followed is None:
+            self._begin(seen, t_s, pixels)
             self._newest = Tracked(t_s, seen, self.epoch)
         else:
-            self._newest = self._measured(seen, t_s, measure(self.reference, seen), self._found(seen, pixels))
+            self._settle(seen, t_s, pixels)
+            moved = measure(self._followed.points, seen)
+            self._newest = self._measured(seen, t_s, moved, self._found(self._followed, moved, seen, pixels))
         return self._newest
 
-    def _found(self, seen: Points, pixels: UInt8Array | None) -> Heights | None:
-        if self._at_rest is None or pixels is None:
+    def _found(self, front: Front, moved: Parallax, seen: Points, pixels: UInt8Array | None) -> Heights | None:
+        """What the patches say; None where they were not found, or in the wrong places, as at the far end of a turn.
+
+        A face that turned by so much grew narrow, or low, by so much: what both detectors see otherwise is no turn.
+        """
+        heights = None if front.patches is None or pixels is None else front.patches.heights(pixels, seen)
+        if heights is None or heights.tip > self.limits.farthest_tip:
             return None
-        return self._at_rest.heights(pixels, seen)
+        yaw, pitch = (math.radians(angle) for angle in heights.turned_deg)
+        grown = math.log(max(math.cos(yaw), 0.1) / max(math.cos(pitch), 0.1))
+        apart = [grown - math.log(max(narrowing, 0.1)) for narrowing in (moved.narrowing, moved.narrowing_again)]
+        alike = apart[0] * apart[1] <= 0.0 or min(map(abs, apart)) <= self.limits.unlike
+        return heights if alike else None
 
     def _measured(self, seen: Points, t_s: float, moved: Parallax, heights: Heights | None) -> Tracked:
         patches = None if heights is None else heights.nose
@@ -111,13 +151,22 @@ class HeadTrack:
         self._before = (moved.nose, patches, t_s)
         self._again = [*self._again, moved.nose_again][-self.limits.again_frames :]
         again = np.mean(self._again, axis=0)
-        turned = turned_deg(moved) if heights is None else heights.turned_deg
+        turned = self._turned(moved, heights, t_s)
         return Tracked(t_s, seen, self.epoch, moved, turned, (float(again[0]), float(again[1])), heights)
+
+    def _turned(self, moved: Parallax, heights: Heights | None, t_s: float) -> tuple[float, float]:
+        """Yaw and pitch by the patches; while they are lost for a moment as they last were; else by the points."""
+        if heights is not None:
+            self._told = (_as_far(heights.turned_deg, turned_deg(moved)), t_s)
+        if self._told is not None and t_s - self._told[1] <= self.limits.told_s:
+            return self._told[0]
+        return turned_deg(moved)
 
     def _forget(self) -> None:
         self.epoch += 1
-        self._rest, self._again = [], []
-        self.reference = self._last = self._before = self._at_rest = None
+        self._rest, self._near, self._again = [], [], []
+        self._followed = self._last = self._before = self._away_s = self._told = None
+        self._settled_s = -math.inf
 
     def _follows(self, seen: Points, t_s: float) -> bool:
         """Whether this face can be the one of the frame before: no jump in place, size or turn, and no long gap."""
@@ -130,18 +179,53 @@ class HeadTrack:
         growth = abs(np.log(max(eye_distance(seen), 1e-3) / max(scale, 1e-3)))
         return passed_s <= self.limits.gap_s and leap <= 0.5 + 6.0 * passed_s and bool(growth <= 0.25 + passed_s)
 
-    def _begin_rest(self, seen: Points, pixels: UInt8Array | None) -> None:
+    def _begin(self, seen: Points, t_s: float, pixels: UInt8Array | None) -> None:
+        """Wait for the face to rest and to look here, as the front is known from before, or as it seems to be."""
+        if self.front is None:
+            self._begin_rest(seen, t_s, pixels, long_s=self.limits.rest_again_s if self._prompted else 0.0)
+            return
+        self._away_s = t_s if self._away_s is None else self._away_s
+        if t_s - self._away_s > self.limits.front_wait_s:  # another face, or what was known was no front
+            self._begin_rest(seen, t_s, pixels, long_s=self.limits.rest_again_s)
+            return
+        moved = measure(self.front.points, seen)
+        heights = self._found(self.front, moved, seen, pixels)
+        turned = turned_deg(moved) if heights is None else heights.turned_deg
+        if math.hypot(*turned) > self.limits.front_deg:
+            self._near.clear()
+            return
+        while self._near and math.dist(self._near[0][0], turned) > self.limits.front_still_deg:
+            self._near.pop(0)
+        self._near.append((turned, t_s))
+        if t_s - self._near[0][1] >= self.limits.front_s:
+            self._followed = self.front
+
+    def _begin_rest(self, seen: Points, t_s: float, pixels: UInt8Array | None, *, long_s: float) -> None:
         """Collect frames that show the face at rest and from the front; a movement that already goes on is none."""
         limits = self.limits
         if abs(asymmetry(seen)) > limits.rest_asymmetry:
             self._rest.clear()
             return
-        if self._rest and float(np.abs(measure(self._rest[-1], seen).nose).max()) > limits.rest_parallax:
-            self._rest.clear()
-        self._rest.append(seen)
-        if len(self._rest) == limits.rest_frames:
-            self.reference = mean_points(self._rest)
-            self._at_rest = None if pixels is None else FaceAtRest(pixels, self.reference)
+        while self._rest and float(np.abs(measure(self._rest[0][0], seen).nose).max()) > limits.rest_parallax:
+            self._rest.pop(0)
+        self._rest.append((seen, t_s))
+        if len(self._rest) >= limits.rest_frames and t_s - self._rest[0][1] >= long_s:
+            rest = mean_points([points for points, _ in self._rest[-limits.rest_frames :]])
+            self._followed = self.front = Front(rest, None if pixels is None else FaceAtRest(pixels, rest))
+            self._settled_s = t_s + limits.settles_s
+
+    def _settle(self, seen: Points, t_s: float, pixels: UInt8Array | None) -> None:
+        """Take the front anew from whoever still walks up: what is nearer is seen better."""
+        if t_s > self._settled_s or self._followed is None:
+            return
+        moved = measure(self._followed.points, seen)
+        narrowed = max(abs(math.log(max(n, 0.1))) for n in (moved.narrowing, moved.narrowing_again))
+        if float(np.abs(moved.nose).max()) > self.limits.settles_parallax or narrowed > self.limits.settles_narrowing:
+            self._settled_s = t_s
+            return
+        self._rest = [*self._rest, (seen, t_s)][-self.limits.rest_frames :]
+        rest = mean_points([points for points, _ in self._rest])
+        self._followed = self.front = Front(rest, None if pixels is None else FaceAtRest(pixels, rest))
 
     def _jumped(self, nose: Shift, patches: Shift | None, t_s: float) -> bool:
         """Whether the nose is elsewhere at once: to the points and, where patches were found twice, to them as well."""
@@ -154,3 +238,11 @@ class HeadTrack:
         if patches is None or patches_before is None:
             return True
         return math.hypot(patches[0] - patches_before[0], patches[1] - patches_before[1]) > farthest
+
+
+def _as_far(patches: tuple[float, float], points: tuple[float, float]) -> tuple[float, float]:
+    """The patches' way, and how far both say it goes: patches of some noses lag behind, above all in a nod."""
+    far = math.hypot(*patches)
+    along = (patches[0] * points[0] + patches[1] * points[1]) / far if far > 0 else 0.0
+    share = (far + along) / (2 * far) if along > far else 1.0
+    return share * patches[0], share * patches[1]

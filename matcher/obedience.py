@@ -134,7 +134,7 @@ class Obedience:
             toward = prompt.toward or (0.0, 0.0)
             measures[f"asked_{place}_deg"] = float(round(math.degrees(math.atan2(-toward[1], toward[0])) % 360))
             measures[f"latency_{place}_s"] = round(latency_s, 3)
-        passed = self._enough() and not self.spent
+        passed = len(self._latencies) >= self._needed() - self._more and not self.spent  # more was asked for others
         return PresentationEvidence(self.name, WitnessVerdict.PASSED if passed else WitnessVerdict.UNDECIDED, measures)
 
     def hint(self) -> ChallengeHint | None:
@@ -194,8 +194,9 @@ class Obedience:
 
     def _answered(self, t_s: float) -> None:
         latency_s = t_s - self._shown_s
-        if latency_s < self._limits.earliest_s:
-            self.spent = self.disobeyed = True
+        if latency_s < self._limits.earliest_s:  # it was on its way there already
+            self._wrong += 1
+            self._skipped(t_s)
             return
         self._latencies.append(latency_s)
         quick_s = self._limits.quick_s if self.prompt.dot is None else self._limits.quick_to_dot_s

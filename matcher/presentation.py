@@ -65,12 +65,26 @@ class NotAvailable:
         return PresentationEvidence(self.name, WitnessVerdict.NOT_AVAILABLE)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TriesBefore:
+    """What the tries of a visit leave to its next one.
+
+    ``strikes``: how many went the wrong way. ``gentle``: the last came to nothing without that, so small movements are
+    asked for. ``prompted``: the head may still be where it was sent.
+    """
+
+    strikes: int = 0
+    gentle: bool = False
+    prompted: bool = False
+
+
 @dataclass(slots=True)
 class PresentationCheck:
     """Several witnesses of one try. ``required`` names those that must pass; the others may only object."""
 
     witnesses: Sequence[PresentationWitness]
     required: frozenset[str]
+    before: TriesBefore = field(default_factory=TriesBefore)
     _broken: set[str] = field(default_factory=set)
 
     def prompt(self) -> Prompt:
@@ -122,10 +136,15 @@ class PresentationCheck:
         obedience = self._obedience()
         return bool(self._broken & self.required) or (obedience is not None and obedience.spent)
 
-    def disobeyed(self) -> bool:
-        """Whether the head went where it was never asked to go, or faster than anybody can."""
+    def then(self) -> TriesBefore:
+        """What this try, should it come to nothing, leaves to the next one.
+
+        A strike is a head that went where it was never asked to go, or faster than anybody can. How the face looked
+        from the front is no part of it: glasses may have been taken off since.
+        """
         obedience = self._obedience()
-        return obedience is not None and obedience.disobeyed
+        disobeyed = obedience is not None and obedience.disobeyed
+        return TriesBefore(self.before.strikes + disobeyed, not disobeyed, prompted=True)
 
     def _go_on(self) -> None:
         """Ask for more where the answers were enough, but a required witness has not seen enough of them."""
@@ -178,19 +197,18 @@ class PresentationChecks:
             log.error("landmarks_not_available", error=type(error).__name__)
             return None
 
-    def draw(self, *, strikes: int = 0, gentle: bool = False) -> PresentationCheck:
-        """A check with a challenge that nobody could know before.
-
-        ``strikes``: how many tries of this visit went the wrong way. ``gentle``: with small movements only.
-        """
+    def draw(self, before: TriesBefore | None = None) -> PresentationCheck:
+        """A check with a challenge that nobody could know before; ``before`` are the tries of the same visit."""
+        before = before or TriesBefore()
         moving: list[PresentationWitness] = [NotAvailable(name) for name in _MOVING]
         if self._points is not None:
-            track, script = HeadTrack(self._points), ChallengeScript(rng=self._rng, gentle=gentle)
+            track = HeadTrack(self._points, prompted=before.prompted)
+            script = ChallengeScript(rng=self._rng, gentle=before.gentle)
             moving = [
-                Obedience(track, script, mirrored=self._mirrored, strikes=strikes),
+                Obedience(track, script, mirrored=self._mirrored, strikes=before.strikes),
                 SolidHead(track),
                 FaceRelief(track),
             ]
         stream: list[PresentationWitness] = [FrameFreshness(), Surround(), ScreenPattern()]
         witnesses = [*moving, *stream, *(make() for make in self._more)]
-        return PresentationCheck(witnesses, self._required)
+        return PresentationCheck(witnesses, self._required, before)

@@ -37,6 +37,7 @@ _TIP_HIGH = (0.40, 0.34)  # eye distances: what a patch of the tip runs ahead in
 _LEAST = 0.5  # correlation below which a patch was not found again
 _LEAST_PLANE = 4  # of its six corners
 _ALONE, _APART = 0.05, 4  # so much worse must every place be that lies so many pixels from the best
+_CLEAR = (0.02, 3.0)  # or so much worse, and so many times as far from a perfect match: smooth, and in hard light
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +111,7 @@ class FaceAtRest:
             score = cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED)
             _, best, _, (column, row) = cv2.minMaxLoc(score)
             inside = 0 < column < 2 * _SEARCH and 0 < row < 2 * _SEARCH
-            if not inside or not best > _LEAST or best - _elsewhere(score, column, row) < _ALONE:
+            if not inside or not best > _LEAST or not _alone(best, _elsewhere(score, column, row)):
                 continue
             found[number] += (
                 column - _SEARCH + _peak(score[row, column - 1 : column + 2]),
@@ -147,6 +148,11 @@ def _mapped(now: Float64Array, rest: Float64Array, weights: Float64Array, places
     weight = (weights[places] + 0.02)[:, None]
     rows = np.column_stack([np.ones(len(places)), now[places]])
     return np.asarray(np.linalg.lstsq(rows * weight, rest[places] * weight, rcond=None)[0])
+
+
+def _alone(best: float, other: float) -> bool:
+    least, times = _CLEAR
+    return best - other >= _ALONE or (best - other >= least and 1.0 - other >= times * (1.0 - best))
 
 
 def _elsewhere(score: Any, column: int, row: int) -> float:

@@ -1,8 +1,9 @@
 """The witness ``solid_head``: a head moves as a solid, a photograph as a plane. Owns the verdict on the geometry.
 
-Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in enough frames and in at least
-two directions. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane, to both
-detectors and to the patches.
+Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in two directions, or for long in
+one. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane, to both detectors
+and to the patches, for longer than it looked solid or patches saw it turn: points err, and at the far end of a turn
+they err together.
 Anything else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and
 who it is.
 
@@ -33,6 +34,7 @@ class SolidLimits:
     misfit: float = 0.09
     frames: int = 2  # in a row
     ways: int = 2  # of which one at least is sideways
+    one_way_frames: int = 15  # so many in one direction sideways say as much
     solid_share: float = 0.55  # of the angle that the plane of the face shows
     plane_deg: tuple[float, float] = (27.0, 33.0)  # so far the plane must have turned to be called one
     plane_again_deg: float = 15.0  # as the second detector sees it: glasses make one of them wrong, seldom both
@@ -57,8 +59,9 @@ class SolidHead:
 
     def _forget(self) -> None:
         self._rows: dict[Way, int] = {}
+        self._seen: dict[Way, int] = {}
         self._ways: set[Way] = set()
-        self._flat = self._flattest = self._solid = 0
+        self._flat = self._flattest = self._flat_frames = self._solid = self._turned = 0
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """See one frame."""
@@ -73,12 +76,17 @@ class SolidHead:
             self._forget()
         if tracked.moved is None or self._failed:
             return
-        self._flat = self._flat + 1 if self._as_plane(tracked, tracked.moved) else 0
+        flat = self._as_plane(tracked, tracked.moved)
+        self._flat = self._flat + 1 if flat else 0
+        self._flat_frames += flat
         self._flattest = max(self._flat, self._flattest)
-        self._failed = self._flat >= self._limits.plane_frames
+        self._turned += tracked.heights is not None and self._far(tracked)
+        longer = self._flat_frames > max(self._solid, self._turned)
+        self._failed = self._flat >= self._limits.plane_frames and longer
         solid = [way for axis in (0, 1) if (way := self._as_solid(tracked, tracked.moved, axis)) is not None]
         self._solid += bool(solid)
         self._rows = {way: self._rows.get(way, 0) + 1 for way in solid}
+        self._seen |= {way: self._seen.get(way, 0) + 1 for way in solid}
         self._ways |= {way for way, frames in self._rows.items() if frames >= self._limits.frames}
 
     def verdict(self) -> PresentationEvidence:
@@ -86,7 +94,7 @@ class SolidHead:
         verdict = WitnessVerdict.UNDECIDED
         if self._failed:
             verdict = WitnessVerdict.FAILED
-        elif len(self._ways) >= self._limits.ways and any(axis == 0 for axis, _ in self._ways):
+        elif self._seen_enough():
             verdict = WitnessVerdict.PASSED
         measures = {
             "frames": float(self._track.frames),
@@ -95,6 +103,15 @@ class SolidHead:
             "plane_frames": float(self._flattest),
         }
         return PresentationEvidence(self.name, verdict, measures)
+
+    def _far(self, tracked: Tracked) -> bool:
+        return any(abs(turn) >= far for turn, far in zip(tracked.turned_deg, self._limits.turned_deg, strict=True))
+
+    def _seen_enough(self) -> bool:
+        sideways = [way for way in self._ways if way[0] == 0]
+        if len(self._ways) >= self._limits.ways and sideways:
+            return True
+        return any(self._seen[way] >= self._limits.one_way_frames for way in sideways)
 
     def _as_solid(self, tracked: Tracked, moved: Parallax, axis: int) -> Way | None:
         """The way in which nose (twice) and jaw went apart as those of a head; None if they did not."""

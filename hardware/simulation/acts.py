@@ -6,6 +6,7 @@ the newest picture of a film.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -43,15 +44,20 @@ class Act(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Living:
-    """A person. ``closes_eyes``: lids are painted."""
+    """A person. ``bares_s``: when glasses are taken off."""
 
     head: Head
     movement: Movement
     glasses: Glasses | None = None
+    bares_s: float = math.inf
 
     def hears(self, heard: Heard, rng: np.random.Generator) -> Living:
         """Obey in one's own manner."""
         return replace(self, movement=self.movement.hears(heard, rng))
+
+    def uncovers(self, t_s: float) -> Living:
+        """Take the glasses off."""
+        return replace(self, bares_s=min(self.bares_s, t_s))
 
     def leaving(self, t_s: float) -> Living:
         """Walk out."""
@@ -69,7 +75,7 @@ class Living:
         """Shoulders, head, lids, glasses."""
         pose = self.movement.pose(t_s)
         self.head.draw(frame, pose, lids=self.movement.lids(t_s))
-        if self.glasses is not None:
+        if self.glasses is not None and t_s < self.bares_s:
             self.glasses.draw(frame, pose, self.head.marks)
 
 

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 import hardware.simulation.suite  # noqa: F401 - adds the suite's kinds to the behaviours
-from hardware.simulation.acts import Act
+from hardware.simulation.acts import Act, Living
 from hardware.simulation.behaviours import Stage, behaviour_named
 from hardware.simulation.fingers import SimulatedFinger
 from hardware.simulation.papers import HeldPaper, Paper
@@ -27,6 +27,7 @@ from models.errors import ConfigurationError
 
 __all__ = ["FINGER_NAMES", "Scene", "SceneGlass", "Visitor"]
 _BESIDE_M = 0.17
+_COMPLIES = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +133,18 @@ class Scene:
         with self._lock:
             heard = Heard(kind, self._clock(), dot)
             self._present = [replace(p, act=p.act.hears(heard, self._rng)) for p in self._present]
+
+    def uncover(self) -> None:
+        """Whoever is there is asked to look here and to take off what covers the face; nine in ten do within 2 s."""
+        with self._lock:
+            now = self._clock()
+            heard = Heard("look_here", now)
+            self._present = [replace(p, act=p.act.hears(heard, self._rng)) for p in self._present]
+            takes_s, complies = float(self._rng.uniform(1.0, 2.0)), self._rng.uniform() < _COMPLIES
+            self._present = [
+                replace(p, act=p.act.uncovers(now + takes_s)) if complies and isinstance(p.act, Living) else p
+                for p in self._present
+            ]
 
     def leave(self) -> None:
         """Everybody walks out of the picture and takes finger and page away."""

@@ -32,11 +32,11 @@ from kiosk.visit import Visit
 from matcher.empty_room import EmptyRoom
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
-from matcher.presentation import PresentationCheck
+from matcher.presentation import PresentationCheck, TriesBefore
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Reference
 from models.supervision import SitePolicy
-from web.panel.facade import PanelStep
+from web.panel.facade import PanelHint, PanelStep
 
 FPS = 15.0
 _LONGEST_S = 120.0
@@ -128,6 +128,8 @@ class _HearingScreen(Screen):
     def show(self, step: PanelStep, **options: Any) -> None:
         """As the kiosk's, and heard on the stage when it is a new prompt, or one that nothing came of."""
         super().show(step, **options)
+        if step is PanelStep.LOOK and options.get("hint") == PanelHint.UNCOVER_FACE:
+            self._stage.scene.uncover()
         if step is not PanelStep.CHALLENGE or self.check is None:
             self._last = None
             return
@@ -196,7 +198,7 @@ class VisitMaker:
     most_tries: int = 3
     _rng: Random = field(default_factory=Random)
     _room: EmptyRoom = field(default_factory=EmptyRoom)
-    _draw: Callable[[int, bool], PresentationCheck] | None = None
+    _draw: Callable[[TriesBefore], PresentationCheck] | None = None
 
     def visit(self, kind: str, number: int) -> VisitRecord:
         """The ``number``-th visit of a behaviour of the suite; the same for the same seed."""
@@ -227,8 +229,8 @@ class VisitMaker:
         draw = self._draw = self._draw or make_checks(self.config, self._room, rng=self._rng)
         self._room.forget()  # every visit is another kiosk's
 
-        def make(strikes: int, gentle: bool) -> PresentationCheck:
-            check = draw(strikes, gentle)
+        def make(before: TriesBefore) -> PresentationCheck:
+            check = draw(before)
             self.sabotage(check)
             screen.check = check
             return check

@@ -154,7 +154,7 @@ class Floor:
             config = KioskConfig()
             face = FaceStep(
                 engine, Gallery(face_engine=engine), self.frames, config.face, config.visit,
-                make_check=lambda strikes, gentle: None, simulated=lambda: True,  # type: ignore[arg-type,return-value]
+                make_check=lambda before: None, simulated=lambda: True,  # type: ignore[arg-type,return-value]
             )  # fmt: skip
 
         class Rosters:

@@ -22,7 +22,7 @@ from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
 from matcher.gallery import Gallery
 from matcher.ports import DetectedFace
-from matcher.presentation import PresentationCheck
+from matcher.presentation import PresentationCheck, TriesBefore
 from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Reference, UInt8Array
 from models.errors import DeviceTimeout
@@ -100,7 +100,7 @@ def looked_at(
     clock = Clock(monotonic_ns=lambda: film.now_ns)
     visit = Visit(roster, None, 3, Screen(), clock)
 
-    def make_check(strikes: int, gentle: bool) -> PresentationCheck:
+    def make_check(before: TriesBefore) -> PresentationCheck:
         witness = PassesAfter(passes_after)
         return PresentationCheck([witness], frozenset({witness.name}))
 

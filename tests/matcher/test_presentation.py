@@ -101,7 +101,7 @@ def test_without_its_weights_the_challenge_is_not_available(monkeypatch: pytest.
     check = PresentationChecks(rng=Random(0)).draw()
     assert isinstance(check.witnesses[0], NotAvailable)
     assert check.verdict() is WitnessVerdict.NOT_AVAILABLE
-    assert (check.prompt(), check.hint(), check.spent(), check.disobeyed()) == (REST, None, False, False)
+    assert (check.prompt(), check.hint(), check.spent(), check.then().strikes) == (REST, None, False, 0)
 
 
 def test_the_shape_predictor_answers_with_68_points_in_the_picture() -> None:

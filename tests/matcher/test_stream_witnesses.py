@@ -94,18 +94,18 @@ def test_stripes_on_the_face_alone_are_an_objection() -> None:
     stripes = 14 * np.sin(np.arange(640) * 2 * np.pi / 3.4)
     striped = picture.astype(np.float64)
     striped[150:350, 240:400] += stripes[240:400, None]
-    assert watched(ScreenPattern(), [np.clip(striped, 0, 255).astype(np.uint8)] * 30) is F
+    assert watched(ScreenPattern(), [np.clip(striped, 0, 255).astype(np.uint8)] * 60) is F
 
 
 def test_stripes_over_the_whole_picture_are_the_cameras_own() -> None:
     stripes = 14 * np.sin(np.arange(640) * 2 * np.pi / 3.4)[None, :, None]
     picture = np.clip(moved(texture(), 0, 0) + stripes, 0, 255).astype(np.uint8)
-    assert watched(ScreenPattern(), [picture] * 30) is U
+    assert watched(ScreenPattern(), [picture] * 60) is U
 
 
 def test_skin_has_no_pattern_and_few_pictures_say_nothing() -> None:
     picture = moved(texture(), 0, 0)
-    assert watched(ScreenPattern(), [picture] * 30) is P
+    assert watched(ScreenPattern(), [picture] * 60) is P
     assert watched(ScreenPattern(), [picture] * 5) is U
     assert ScreenPattern().verdict().verdict is U
 
