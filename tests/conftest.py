@@ -42,9 +42,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Any) -> None:
+    """From now on a process owes its report."""
+    BYSTANDER.awaited += 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Hear what a process has to tell that has ended; one that died tells nothing."""
-    BYSTANDER.hear(getattr(node, "workeroutput", {}).get("bystander"))
+    told = getattr(node, "workeroutput", {}).get("bystander")
+    if told is not None:
+        BYSTANDER.hear(told)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -53,7 +53,7 @@ def test_the_spoken_lines_were_all_heard():
 
 
 def test_several_processes_are_one_bystander_in_the_end():
-    here, there = Bystander(), Bystander()
+    here, there = Bystander(awaited=1), Bystander()
     here.look("a page", "签到完成")
     there.look("a page", "缓刑")
     there.look("a log line", "a visit")
@@ -62,9 +62,9 @@ def test_several_processes_are_one_bystander_in_the_end():
 
 
 def test_a_process_that_died_is_not_taken_for_a_discreet_one():
-    here = Bystander()
-    here.hear(None)
-    assert here.summary() == "read nothing; 0 indiscretions; 1 died before they could tell"
+    here = Bystander(awaited=2)
+    here.hear(Bystander().tell())
+    assert here.summary() == "read nothing; 0 indiscretions; 1 ended without a word"
 
 
 def test_what_processes_have_read_is_told_in_the_last_line(tmp_path):
