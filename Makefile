@@ -3,6 +3,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 VISITS ?= 2000
+# How many processes the tests run in, of up to 3 GB each: one per core, but no more than four unless asked for.
+JOBS ?= auto
+AT_MOST = $(if $(filter auto,$(JOBS)),--maxprocesses 4)
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 # Wheels only: nothing is compiled, no package's build code runs.
@@ -14,7 +17,7 @@ ROOMS = muster.py kiosk enrollment matcher hardware web models tests
 
 help:
 	@echo "make demo    a center and a kiosk with simulated hardware and scripted visitors (ONCE=1, JSON=file, CAMERA=0)"
-	@echo "make test    the tests"
+	@echo "make test    the tests, in one process per core (JOBS=1, PYTEST='-k panel')"
 	@echo "make check   format, lint, types, floors, tests"
 	@echo "make bench   timings and ratios"
 	@echo "make soak    thousands of simulated visits with random faults (VISITS=2000; takes hours)"
@@ -54,7 +57,7 @@ demo: weights
 
 test: $(VENV)/.dev
 	@$(BIN)/muster weights fetch --all
-	@$(BIN)/python -m pytest $(PYTEST)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) $(AT_MOST) --dist worksteal $(PYTEST)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format $(ROOMS)

@@ -41,10 +41,11 @@ def indiscretions(text: str) -> list[str]:
 
 @dataclass
 class Bystander:
-    """What was looked at, by place, and what was seen that should not be."""
+    """What was looked at, by place, what was seen that should not be, and how many others have yet to tell."""
 
     looked: Counter[str] = field(default_factory=Counter)
     seen: list[str] = field(default_factory=list)
+    awaited: int = 0
 
     def look(self, place: str, text: str) -> None:
         """Read something."""
@@ -59,6 +60,22 @@ class Bystander:
         yield caught
         caught += self.seen[before:]
         del self.seen[before:]
+
+    def tell(self) -> dict[str, Any]:
+        """What another process can be told: what was looked at, and the kinds of what was seen."""
+        return {"looked": dict(self.looked), "seen": list(self.seen)}
+
+    def hear(self, told: dict[str, Any]) -> None:
+        """Add what another one has told."""
+        self.awaited -= 1
+        self.looked.update(told["looked"])
+        self.seen += told["seen"]
+
+    def summary(self) -> str:
+        """How much was read and how often something was seen, in one line."""
+        read = ", ".join(f"{count} x {place}" for place, count in sorted(self.looked.items()))
+        line = f"read {read or 'nothing'}; {len(self.seen)} indiscretions"
+        return line + (f"; {self.awaited} ended without a word" if self.awaited else "")
 
 
 BYSTANDER = Bystander()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from escpos_paper import FONT, interpret
+from usb.backend import IBackend
 
 from hardware.drivers import make_printer
 from hardware.drivers.receipt_printer import EscPosPrinter, plain
@@ -126,7 +128,21 @@ def test_a_printer_that_went_away_is_noticed_and_can_be_opened_again(
     assert len(came_out(printer)) == 1
 
 
-def test_a_printer_that_is_not_there_is_named(tmp_path: Path) -> None:
+class NothingPlugged(IBackend):
+    """pyusb's own interface to libusb, of a machine where nothing is plugged in."""
+
+    def enumerate_devices(self) -> Iterator[Any]:
+        return iter(())
+
+
+def usb_through(monkeypatch: pytest.MonkeyPatch, backend: IBackend | None) -> None:
+    """Let pyusb find this backend, and not the libusb that this machine may have or not."""
+    for name in ("libusb1", "openusb", "libusb0"):
+        monkeypatch.setattr(f"usb.backend.{name}.get_backend", lambda: backend)
+
+
+def test_a_printer_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usb_through(monkeypatch, NothingPlugged())
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         nobody = taken.getsockname()[1]
@@ -140,6 +156,13 @@ def test_a_printer_that_is_not_there_is_named(tmp_path: Path) -> None:
                 printer.open()
             printer.close()
             printer.close()
+
+
+def test_a_machine_without_libusb_is_told_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    usb_through(monkeypatch, None)
+    printer = make_printer("escpos", connection="usb", address="1d6b:ffff")
+    with pytest.raises(DeviceError, match=r"libusb-1\.0-0"):
+        printer.open()
 
 
 def test_a_printer_at_a_device_file_is_written_to(tmp_path: Path) -> None:

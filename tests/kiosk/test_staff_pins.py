@@ -90,6 +90,7 @@ def test_a_day_later_wrong_tries_are_forgotten(store: Engine) -> None:
 @pytest.mark.parametrize(
     ("pin_hash", "right"),
     [(PasswordHasher(time_cost=1, memory_cost=64).hash("271828"), True), ("no hash", False), (None, False)],
+    ids=["its own", "no hash", "none"],
 )
 def test_a_pin_matches_its_own_hash_only(pin_hash: str | None, right: bool) -> None:
     assert pin_matches(pin_hash, "271828") is right
