@@ -1,4 +1,4 @@
-"""A bystander reads along during every test; see ``tests.bystander``."""
+"""A bystander reads along during every test (``tests.bystander``); ``tests.browser`` has a Chromium for any of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.browser import chromium
 from tests.bystander import BYSTANDER, listen
+
+__all__ = ["chromium"]
 
 listen()
 
