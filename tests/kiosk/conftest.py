@@ -14,6 +14,7 @@ from page_parts import WATCH, KioskPage, OpenPage
 from hardware.drivers.zfm_sensor import ZfmSensor
 from hardware.ports import CardReader, ReceiptPrinter
 from hardware.simulation.camera import SimulatedCamera
+from hardware.simulation.printer_emulator import SimulatedPrinter
 from hardware.simulation.scene import Scene, Visitor
 from hardware.simulation.zfm_emulator import ZfmEmulator
 from kiosk.app import Kiosk
@@ -100,6 +101,12 @@ def start_kiosk(
         one.kiosk.stop()
         one.thread.join(20)
         one.chip.stop()
+
+
+@pytest.fixture
+def printer() -> Iterator[SimulatedPrinter]:
+    with SimulatedPrinter() as running:
+        yield running
 
 
 @pytest.fixture

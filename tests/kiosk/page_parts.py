@@ -20,6 +20,8 @@ from hardware.simulation.scene import Visitor
 from models.attendance import AttendanceEvent
 from web.panel.texts import load_texts
 
+PANEL = {"enabled": True, "port": 0}
+PATIENT = {"rest_s": 60.0, "away_after_s": 2.0, "challenge_timeout_s": 12.0, "finger_timeout_s": 8.0, "result_s": 1.0}
 TEXTS: dict[str, Any] = load_texts("zh_CN")
 PROMPTS = {words: code for code, words in TEXTS["challenge"].items()}
 FINGERS = {TEXTS["finger_title"].format(finger=words): code for code, words in TEXTS["finger"].items()}
@@ -144,7 +146,7 @@ class KioskPage:
             now_s = time.monotonic()
             if now_s - laid_s > _TOUCH_AGAIN_S:
                 laid_s = now_s
-                self._lift() if self._laid else self._lay(finger)
+                self.lift() if self._laid else self._lay(finger)
             return False
 
         wait_until(noticed, 30.0)
@@ -160,26 +162,14 @@ class KioskPage:
                 self._obey(seen)
             elif seen["step"] == "finger" and lays is not None:
                 if seen["tries"] != self._laid_at_tries:
-                    self._lift()
+                    self.lift()
                 self._laid_at_tries = seen["tries"]
-                self._touch(lays, FINGERS.get(seen["finger"], "right_index"), seen["hint"])
+                self.touch(lays, FINGERS.get(seen["finger"], "right_index"), seen["hint"])
             return None
 
         step = wait_until(told, 60.0)
-        self._lift()
+        self.lift()
         return str(step)
-
-    def gives_fingers(self, visitor: Visitor, until: str) -> None:
-        """Lay on and lift as the staff's pages say, until this one of them is there."""
-
-        def told() -> bool:
-            seen = self.seen()
-            if seen["staff"] == "enroll_finger":
-                self._touch(visitor, seen["hand"], seen["hint"])
-            return bool(seen["staff"] == until)
-
-        wait_until(told, 90.0)
-        self._lift()
 
     def leaves(self) -> None:
         """Walk away and see the start page come back."""
@@ -205,9 +195,10 @@ class KioskPage:
         self.prompts.append(kind)
         self.scene.challenge(kind, dot=tuple(dot) if dot else None)
 
-    def _touch(self, visitor: Visitor, finger: str, hint: str) -> None:
+    def touch(self, visitor: Visitor, finger: str, hint: str) -> None:
+        """Lay a finger on, or lift it if the page says so."""
         if hint == LIFT:
-            self._lift()
+            self.lift()
         elif not self._laid:
             self._lay(visitor.finger(finger))
 
@@ -215,20 +206,31 @@ class KioskPage:
         self.scene.lay_finger(finger)
         self._laid = True
 
-    def _lift(self) -> None:
+    def lift(self) -> None:
+        """Take the finger away."""
         self.scene.lift_finger()
         self._laid = False
 
 
 class StaffPage:
-    """The same page in the hands of a staff member."""
+    """The same page in the hands of a staff member, who is ``visitor``."""
 
-    def __init__(self, at: KioskPage) -> None:
-        self.at, self.page = at, at.page
+    def __init__(self, at: KioskPage, visitor: Visitor) -> None:
+        self.at, self.page, self.visitor = at, at.page, visitor
 
-    def sees(self, name: str) -> None:
-        """Wait for this page of the staff's."""
-        self.page.wait_for_selector(f"body[data-step=staff] #staff[data-page={name}]:not([hidden])", timeout=60_000)
+    def sees(self, name: str, *, enrolling: Visitor | None = None) -> None:
+        """Wait for this page of the staff's. Meanwhile do as told: the own finger, or those of who is enrolled."""
+
+        def there() -> bool:
+            seen = self.at.seen()
+            if seen["step"] == "finger":
+                self.at.touch(self.visitor, FINGERS.get(seen["finger"], "right_index"), seen["hint"])
+            elif (seen["step"], seen["staff"]) == ("staff", "enroll_finger") and enrolling is not None:
+                self.at.touch(enrolling, seen["hand"], seen["hint"])
+            return (seen["step"], seen["staff"]) == ("staff", name)
+
+        wait_until(there, 90.0)
+        self.at.lift()
 
     def pick(self, code: str) -> None:
         """Touch one of the large buttons."""
@@ -238,7 +240,7 @@ class StaffPage:
         """PIN or number, on the pad."""
         self.at.type_number(digits, "#staff-pad")
 
-    def sign_in(self, name: str, pin: str, visitor: Visitor, *, by: str) -> None:
+    def sign_in(self, name: str, pin: str, *, by: str) -> None:
         """From the start page to the choice of what to do, by PIN and the own face or finger."""
         self.at.press("#language")
         self.at.press("#staff-entry")
@@ -246,12 +248,15 @@ class StaffPage:
         self.page.locator("#staff-items button", has_text=name).click()
         self.sees("pin")
         if by == "face":
-            self.at.scene.show(visitor, "stand")
+            self.at.scene.show(self.visitor, "stand")
         self.type(pin)
-        if by == "finger":
-            self.at.sees("finger")
-            self.at.does_as_told("staff", lays=visitor)
         self.sees("home")
+
+    def names(self, page: str, number: str) -> None:
+        """Choose what to do, then type whom for."""
+        self.pick(page)
+        self.sees("number")
+        self.type(number)
 
     def tells_the_notice(self, last: str, *, print_it: bool = False) -> None:
         """Every line of it, and a print of it."""
@@ -262,9 +267,10 @@ class StaffPage:
                 self.at.reads("#staff-hint", TEXTS["staff"]["hint"]["printed"])
             self.pick("next" if line < NOTICE_LINES else last)
 
-    def back(self) -> None:
-        """One page back; from the choice, out."""
+    def leaves(self) -> None:
+        """Sign out from the choice of what to do, and go."""
         self.at.press("#cancel")
+        self.at.leaves()
 
 
 def recorded(site: Site, running: RunningKiosk) -> list[tuple[str, str | None, str]]:
