@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from center_parts import Site, wait_until
@@ -102,9 +103,20 @@ class KioskPage:
         """Touch what is there."""
         self.page.click(selector)
 
+    def reaches_for(self, selector: str) -> None:
+        """Touch what may be gone before the hand is there."""
+        from playwright.sync_api import TimeoutError as Gone
+
+        with suppress(Gone):
+            self.page.click(selector, timeout=1000)
+
+    def read(self) -> None:
+        """Look at what is asked for as long as it takes to read."""
+        self.page.wait_for_function(f"() => performance.now() - window.shownAt_ms > {READ_MS}")
+
     def choose(self, code: str) -> None:
         """Read what is asked, then touch an answer."""
-        self.page.wait_for_function(f"() => performance.now() - window.shownAt_ms > {READ_MS}")
+        self.read()
         self.page.click(f"section:not([hidden]) [data-choose={code}]:visible")
 
     def result(self, words: str) -> int:
@@ -170,6 +182,14 @@ class KioskPage:
         step = wait_until(told, 60.0)
         self.lift()
         return str(step)
+
+    def stands_there(self, visitor: Visitor) -> None:
+        """Take the place before the camera, and be on its newest picture."""
+        camera = self.running.kiosk.camera
+        assert camera is not None
+        self.scene.show(visitor, "stand")
+        before = camera.peek(-1, 0.0)
+        wait_until(lambda: camera.peek(-1 if before is None else before.sequence + 1, 0.1))
 
     def leaves(self) -> None:
         """Walk away and see the start page come back."""
