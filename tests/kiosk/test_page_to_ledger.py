@@ -24,6 +24,7 @@ from hardware.simulation.papers import Paper
 from hardware.simulation.printer_emulator import SimulatedPrinter
 from hardware.simulation.sam_v_emulator import SamVEmulator
 from hardware.simulation.sam_v_module import invented_card
+from hardware.simulation.scene import Visitor
 from models.bundle import verify_bundle
 from models.errands import DueItem, Errand
 from models.export import export_bundle
@@ -94,8 +95,7 @@ def test_a_visit_by_face_with_everything_the_office_offers(
     running = start_kiosk(site, printer=slips, panel=PANEL, visit=PATIENT)
     at = open_page(running)
     at.sees("idle")
-    running.scene.show(cast["visitor_1"], "approach")
-    at.does_as_told("result")
+    in_vain = steps_up_until_recognised(at, cast["visitor_1"])
     assert len([prompt for prompt in at.prompts if prompt != "look_here"]) > 1
     assert (at.words("#result-title"), at.words("#result-name")) == (GOOD, "明")
     receipts = [at.result(GOOD)]
@@ -117,7 +117,8 @@ def test_a_visit_by_face_with_everything_the_office_offers(
     at.leaves()
 
     events = ledger(site, running)
-    first, answers, *later = events
+    assert [in_short(event)[:2] for event in events[:in_vain]] == [("failed_attempt", "referred_to_staff")] * in_vain
+    first, answers, *later = events = events[in_vain:]
     assert in_short(first) == FACE
     assert [item.matched for item in first.evidence] == [True]
     assert answers.details == {"visit": first.event_id, "address_changed": True, "job_changed": False}
@@ -132,6 +133,21 @@ def test_a_visit_by_face_with_everything_the_office_offers(
     printed = [Receipt.parse(interpret(slip).symbol()) for slip in printer.slips]
     assert [receipt.seq for receipt in printed] == receipts
     hold_against_the_ledger(real_center, printed, tmp_path / "ledger")
+
+
+def steps_up_until_recognised(at: KioskPage, visitor: Visitor) -> int:
+    """Step up and obey, again if the witnesses came to no answer, as on a machine too busy to look often enough.
+
+    How many visits were in vain; whoever is refused for anything but that is not recognised later either.
+    """
+    for in_vain in range(3):
+        at.scene.show(visitor, "approach")
+        at.does_as_told("result")
+        if at.words("#result-title") != WAIT:
+            return in_vain
+        at.press("#cancel")
+        at.leaves()
+    raise AssertionError("a genuine visitor was not recognised in three visits")
 
 
 def hands_in_a_page(at: KioskPage) -> int:
