@@ -1,4 +1,4 @@
-"""A bystander reads along during every test; see ``tests.bystander``.
+"""A bystander reads along during every test; see ``tests.bystander``. ``tests.browser`` has a Chromium for any of them.
 
 The tests may run in several processes (pytest-xdist; ``JOBS`` of the Makefile). Each has a bystander of its own, who
 tells at the end what was read and seen; the last line of the tests is about all of them.
@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.browser import chromium
 from tests.bystander import BYSTANDER, listen
+
+__all__ = ["chromium"]
 
 # How long an example takes says more about the machine than about Muster.
 settings.register_profile("muster", deadline=None)

@@ -113,8 +113,12 @@ class Site:
             bump_gallery(session, self.site_id, utc())
 
     @property
+    def site_key(self) -> SiteKey:
+        return SiteKey.load_or_create(site_key_path(self.real.center.settings.keys_folder(), self.site_id))
+
+    @property
     def vault(self) -> Vault:
-        return Vault(SiteKey.load_or_create(site_key_path(self.real.center.settings.keys_folder(), self.site_id)))
+        return Vault(self.site_key)
 
     def enroll(
         self,

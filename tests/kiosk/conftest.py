@@ -9,15 +9,19 @@ from typing import Any
 import pytest
 from center_parts import RealCenter, Site, quick_config
 from kiosk_parts import Cast, RememberingFingers, RunningKiosk, StartKiosk
+from page_parts import WATCH, KioskPage, OpenPage
 
 from hardware.drivers.zfm_sensor import ZfmSensor
+from hardware.ports import CardReader, ReceiptPrinter
 from hardware.simulation.camera import SimulatedCamera
+from hardware.simulation.printer_emulator import SimulatedPrinter
 from hardware.simulation.scene import Scene, Visitor
 from hardware.simulation.zfm_emulator import ZfmEmulator
 from kiosk.app import Kiosk
 from matcher import weights
 from matcher.engines import load_engine
 from matcher.pictures import read_rgb
+from tests.browser import PanelWindows
 
 PORTRAITS = {
     "visitor_1": ("portrait_visitor_1a", "portrait_visitor_1b", "portrait_visitor_1c"),
@@ -60,7 +64,14 @@ def start_kiosk(
     """``start_kiosk(site, **tables)``: pair, start, wait until it waits for people."""
     running: list[RunningKiosk] = []
 
-    def start(site: Site, *, people: int = 1, **tables: Any) -> RunningKiosk:
+    def start(
+        site: Site,
+        *,
+        people: int = 1,
+        card_reader: CardReader | None = None,
+        printer: ReceiptPrinter | None = None,
+        **tables: Any,
+    ) -> RunningKiosk:
         number = len(running)
         config = quick_config(real_center.url, tmp_path / f"kiosk{number}", **tables)
         _, pairing = site.pair_kiosk(config)
@@ -72,6 +83,8 @@ def start_kiosk(
             config,
             camera=camera,
             sensor=ZfmSensor(str(tmp_path / f"sensor{number}"), timeout_s=4.0),
+            card_reader=card_reader,
+            printer=printer,
             load=lambda name: engines[name],
             on_result=lambda result: running[number].results.put(result),  # noqa: PLW0108 - it is not there yet
         )
@@ -88,3 +101,24 @@ def start_kiosk(
         one.kiosk.stop()
         one.thread.join(20)
         one.chip.stop()
+
+
+@pytest.fixture
+def printer() -> Iterator[SimulatedPrinter]:
+    with SimulatedPrinter() as running:
+        yield running
+
+
+@pytest.fixture
+def open_page(chromium: Any, start_kiosk: StartKiosk) -> Iterator[OpenPage]:
+    """The page of a running kiosk in a real Chromium; needs ``panel=PANEL``. It is closed before the kiosk ends."""
+    windows = PanelWindows(chromium)
+
+    def start(running: RunningKiosk) -> KioskPage:
+        page = windows.open(running.kiosk.panel_url, width=1280, height=800)
+        page.evaluate(WATCH)
+        return KioskPage(page, running)
+
+    yield start
+    windows.close()
+    assert windows.complaints == []

@@ -98,9 +98,9 @@ class RunningKiosk:
     def wait_gallery(self, people: int = 1) -> None:
         wait_until(lambda: len(self.roster.current.people) >= people)
 
-    def wait_room(self) -> None:
+    def wait_room(self, timeout_s: float = 60.0) -> None:
         """Until nobody was seen for long enough to know the room."""
-        wait_until(lambda: self.kiosk.station is not None and self.kiosk.station.room_known)
+        wait_until(lambda: self.kiosk.station is not None and self.kiosk.station.room_known, timeout_s)
 
     def delivered(self) -> None:
         wait_until(lambda: self.kiosk.journal is not None and self.kiosk.journal.counts().pending == 0)

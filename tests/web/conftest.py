@@ -1,14 +1,12 @@
-"""A real Chromium and a real server for the tests of both web rooms, and a small station for the panel.
+"""A real server for the tests of both web rooms, and a small station for the panel.
 
-``chromium`` is skipped only if no Chromium is found and MUSTER_REQUIRE_BROWSER is unset. ``take_picture`` writes only
-if MUSTER_SCREENS names a folder.
+``take_picture`` writes only if MUSTER_SCREENS names a folder.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -21,47 +19,12 @@ import pytest
 from panel_pages import SIZES, drawn_visitor, write_slides
 from PIL import Image
 
+from tests.browser import PanelWindows
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelFrame, PanelState
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-fake-ui-for-media-stream",  # the console's webcam: the browser's own moving test picture, nobody's face
-    "--use-fake-device-for-media-stream",
-]
 WORKER_THREADS = 16
-_CUT_ON_PURPOSE = ("ERR_ABORTED", "ERR_INTERNET_DISCONNECTED")  # by tests that break the line
 PANEL_NOW = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
-
-
-def find_chromium() -> str | None:
-    """The Chromium of MUSTER_CHROMIUM, or the first one on the path."""
-    named = os.environ.get("MUSTER_CHROMIUM")
-    return named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A running Chromium (a playwright Browser); every test opens its own context."""
-    required = bool(os.environ.get("MUSTER_REQUIRE_BROWSER"))
-    executable = find_chromium()
-    if executable is None:
-        if required:
-            pytest.fail("MUSTER_REQUIRE_BROWSER is set, but no Chromium was found.")
-        pytest.skip("no Chromium found (on Debian: apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -185,30 +148,13 @@ def panel_address(station: SmallStation, serve: Callable[..., str], tmp_path: Pa
 @pytest.fixture
 def open_page(chromium: Any, panel_address: str, station: SmallStation) -> Iterator[Callable[..., Any]]:
     """Open the screen; a script error or a request to anywhere else fails the test."""
-    contexts: list[Any] = []
-    complaints: list[str] = []
+    windows = PanelWindows(chromium)
 
     def start(size: str = "landscape", **options: Any) -> Any:
         width, height = SIZES[size]
-        wishes = {"reduced_motion": "reduce"} | options
-        context = chromium.new_context(viewport={"width": width, "height": height}, **wishes)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)  # of a busy machine
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on(
-            "request",
-            lambda request: (
-                complaints.append(request.url) if not request.url.startswith((panel_address, "blob:")) else None
-            ),
-        )
-        page.goto(panel_address)
-        page.wait_for_selector("body[data-link=live]")
-        return page
+        return windows.open(panel_address, width=width, height=height, **options)
 
     yield start
-    for context in contexts:
-        context.close()
+    windows.close()
     station.show("idle")  # wakes the streams, which find their pages gone
-    assert [words for words in complaints if not any(cut in words for cut in _CUT_ON_PURPOSE)] == []
+    assert windows.complaints == []

@@ -144,6 +144,20 @@ def test_pages_are_counted_and_can_be_taken_again(open_page: Any, station: Any) 
     assert station.chosen == ["again"]
 
 
+def test_whoever_has_one_page_only_is_done_as_soon_as_it_is_taken(open_page: Any, station: Any) -> None:
+    page = open_page()
+    page.clock.install()
+    show(page, station, "document")
+    settle(page)
+    tap(page, "[data-choose=take]")
+    station.show("document", pages=1, hint=PanelHint.PAGE_TAKEN)
+    wait_for_state(page, station)
+    page.click("[data-choose=done]")  # before anybody can have seen that it is taken
+    settle(page)
+    tap(page, "[data-choose=done]")
+    assert station.chosen == ["take", "done"]
+
+
 def test_what_was_recorded_is_said_in_its_own_words(open_page: Any, station: Any) -> None:
     page = open_page()
     for errand in ("written_report", "education_in", "presence"):

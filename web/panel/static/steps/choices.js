@@ -53,7 +53,7 @@ function dueMark() {
 
 // Called with every state; remembers since when the same thing is asked.
 export function noteShown(state, step) {
-  const key = [step, state.question, state.result?.receipt].join();
+  const key = [step, state.question, state.result?.receipt, state.pages].join(); // one page more is something new
   if (key === shownKey) return;
   shownKey = key;
   shownAt_ms = performance.now();
