@@ -54,7 +54,8 @@ class Identified:
 class Visit:
     """The state of one visit. ``roster`` is the version that the visit began with.
 
-    ``finger_first``: it began with a finger laid on the sensor. ``probe`` is a template of the face that was compared,
+    ``finger_first``: it begins with a finger, which lies on the sensor already or, if ``finger_asked``, is asked for.
+    ``probe`` is a template of the face that was compared,
     for as long as the visit lasts; ``identified`` is set once somebody was, ``first_event`` once
     that was recorded, ``closed`` once nothing more may be.
     ``strikes``: tries in which the head did something else than it was asked; ``moves_little``: the last try came to
@@ -73,6 +74,7 @@ class Visit:
     strikes: int = 0
     moves_little: bool = False
     finger_first: bool = False
+    finger_asked: bool = False
     probe: Template | None = None
     identified: Identified | None = None
     first_event: str | None = None
