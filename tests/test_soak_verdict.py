@@ -15,8 +15,8 @@ def event(seq: int, kind: str, *, outcome: str = "accepted", person: str | None 
     return Event(seq, f"e{seq}", 1.0, kind, outcome, person, details)
 
 
-def judged(*events: Event, kind: str = "finger", steps: tuple[str, ...] = ("idle",), **more: Any) -> Record:
-    seen = {"steps": [(step, 0.0) for step in steps], "receipts": [], "taps": {}} | more.pop("seen", {})
+def judged(*events: Event, kind: str = "finger", **more: Any) -> Record:
+    seen = {"steps": [("idle", 0.0)], "receipts": [], "taps": {}} | more.pop("seen", {})
     record = Record(0, 0, 0, kind, "none", 0.0, who="2001", ended=2.0, events=list(events), seen=seen, **more)
     judge_visit(record, PEOPLE)
     return record
@@ -60,8 +60,8 @@ def test_nothing_recorded_needs_a_cause_that_was_observed_in_this_visit() -> Non
     assert not judged(pulled=[("sensor", 1.0)]).wrong
     assert judged(pulled=[("sensor", 3.0)]).wrong  # after it
     assert judged(pulled=[("printer", 1.0)]).wrong  # nobody checks in with a printer
-    assert not judged(told={"walks_away_at": "look"}, steps=("idle", "look")).wrong
-    assert judged(told={"walks_away_at": "menu"}, steps=("idle", "look")).wrong
+    assert not judged(told={"walks_away_at": "look"}, seen={"left_at": "look"}).wrong
+    assert judged(told={"walks_away_at": "menu"}, seen={"left_at": "idle"}).wrong
     assert not judged(kind="number_unknown", seen={"hints": ["number_unknown"]}).wrong
     assert judged(kind="number_unknown").wrong
 

@@ -74,6 +74,7 @@ class Seen:
     staff_pages: list[str] = field(default_factory=list)
     swapped: bool = False
     gave_up: bool = False
+    left_at: str | None = None  # the step at which the person turned away
 
     def note(self, state: PanelState, at_s: float) -> None:
         """Write down what the screen shows."""
@@ -127,7 +128,7 @@ class Person:
             begun = begun or state.step != PanelStep.IDLE
             over = (begun and state.step in (PanelStep.IDLE, PanelStep.HELP)) or self._turned_down(state, told)
             if over or told.walks_away_at == state.step:
-                seen.gave_up = False
+                seen.gave_up, seen.left_at = False, str(state.step)
                 break
             if told.swaps_at == state.step:
                 told.swaps_at, seen.swapped = None, True
@@ -150,6 +151,7 @@ class Person:
             "staff_pages": seen.staff_pages,
             "swapped": seen.swapped,
             "gave_up": seen.gave_up,
+            "left_at": seen.left_at,
         }
 
     def _begin(self, told: Told) -> None:

@@ -19,7 +19,8 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -358,6 +359,13 @@ def judge(lanes: list[Lane], town: Town, *, minutes: float) -> dict[str, Any]:
     return found | {"memory_flat": flat, "good": sound and report.ok and flat}
 
 
+@contextmanager
+def _kept(folder: Path) -> Iterator[str]:
+    """A new folder that stays."""
+    folder.mkdir(mode=0o700)
+    yield str(folder)
+
+
 def main() -> None:
     """Run; exit code 1 if a visit cannot be explained, the ledger does not verify or memory grew."""
     parser = argparse.ArgumentParser(description="Many visits with random faults, simulated devices.")
@@ -365,9 +373,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--each", type=Path, help="a line for every visit as soon as it is over")
+    parser.add_argument("--keep", type=Path, help="a new folder for center and kiosks, which stays")
     options = parser.parse_args()
     with (
-        tempfile.TemporaryDirectory(prefix="muster-soak-") as folder,
+        tempfile.TemporaryDirectory(prefix="muster-soak-") if options.keep is None else _kept(options.keep) as folder,
         Town(Path(folder)) as town,
         options.each.open("w", encoding="utf-8") if options.each else nullcontext() as told,
     ):

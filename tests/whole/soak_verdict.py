@@ -70,7 +70,7 @@ class Record:
     def walked_at(self) -> str | None:
         """Where the person left, if they did."""
         at = self.told.get("walks_away_at")
-        return at if at is not None and self.steps[-1:] == [at] else None
+        return at if at is not None and self.seen.get("left_at") == at else None
 
     @property
     def cut_short(self) -> bool:
@@ -176,7 +176,7 @@ def _nothing_recorded(record: Record) -> str:
         (record.seen.get("hint") == PanelHint.TOO_MANY_NUMBERS, "no number was taken, after five that nobody has"),
         (unknown and kind in hints, f"{kind}: nothing was compared"),
         (
-            unknown and record.steps[-1:] == [PanelStep.FINGER],
+            unknown and record.seen.get("left_at") == PanelStep.FINGER,
             f"{kind}, while none is looked up: a finger was asked for, and none was laid on",
         ),
         (record.walked_at is not None, f"walked away at {record.walked_at} before anything was compared"),
