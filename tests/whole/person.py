@@ -24,7 +24,7 @@ from web.panel.facade import PanelHint, PanelState, PanelStep
 
 _AGAIN_S = 4.0  # a prompt that nothing came of is obeyed once more
 _LIFTED_S = 0.3
-_LAY_AGAIN_S = 3.0
+_LAY_AGAIN_S, _AWAY_S = 3.0, 1.5  # the sensor is asked twice a second whether a finger lies on it
 _TAP_AGAIN_S = 0.9  # a tap that nothing came of is tapped again
 _STAFF_AGAIN_S = 15.0
 _PAGES_WITHIN_S = 25.0  # then the person takes the paper home again
@@ -193,7 +193,7 @@ class Person:
                 self._touch(state, self._finger(label))
         elif state.step == PanelStep.IDLE and told.by_finger_alone and now_s - self._laid_s > _LAY_AGAIN_S:
             self._scene.lift_finger()  # nothing happens: the kiosk has to see an empty glass first
-            time.sleep(_LIFTED_S)
+            time.sleep(_AWAY_S)
             self._lay_alone(told)
 
     def _press(self, state: PanelState, told: Told, seen: Seen) -> None:
