@@ -153,7 +153,7 @@ def main() -> None:
 
 
 def _until(done: Any, what: str) -> None:
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 300
     while not done():
         if time.monotonic() > deadline_s:
             raise SystemExit(f"the kiosk did not {what}")
