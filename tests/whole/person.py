@@ -168,6 +168,7 @@ class Person:
         elif told.vouches_for is not None:
             screen.staff_act("open", {})
         elif told.by_finger_alone:
+            time.sleep(_AWAY_S)  # the kiosk sees the empty glass first
             self._lay_alone(told)
 
     def _lay_alone(self, told: Told) -> None:
@@ -290,7 +291,7 @@ class Person:
         elif page == "whom":
             fields = {"code": "by_number"}
         elif page == "reason":
-            fields = {"code": "no_reference"}
+            fields = {"code": "no_match"}
         self._kiosk.screen.staff_act(act, fields)
 
     @staticmethod
