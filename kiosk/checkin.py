@@ -193,8 +193,8 @@ class CheckIn:
         return settled, face.evidence + finger.evidence
 
     def _by_finger(self, visit: Visit, step: FingerStep) -> tuple[Settled | None, tuple[Evidence, ...]]:
-        """A finger was laid on before anything was asked: search for whose it is; a touch in passing is nothing."""
-        finger = step.run(visit, None, tries=1, wait_s=_IN_PASSING_S)
+        """Search for whose finger it is. One that was laid on unasked may be a touch in passing: that is nothing."""
+        finger = step.run(visit, None, tries=1, wait_s=None if visit.finger_asked else _IN_PASSING_S)
         if finger.finding in (Finding.ABSENT, Finding.BROKEN):
             return None, ()
         if not finger.matched and visit.tries_left > 0:

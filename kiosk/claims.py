@@ -1,7 +1,10 @@
 """How often numbers and cards that nobody has may be tried. Owns the count; refuses to remember any number.
 
-Whoever tries one number after the other would learn which ones there are. After a few unknown ones the kiosk takes no
-number for a minute and sends for help; faces and fingers are served meanwhile, and known people wait a minute at most.
+Whoever tries one number after the other would learn which ones there are. After a few unknown ones the kiosk looks no
+number up for a minute. Whoever types one then is searched for by face or finger instead, whatever the number is: the
+answer cannot depend on what was not looked up, and known people are not kept waiting. Only where the policy lets nobody
+be searched for (the number goes first) the kiosk sends for help until the minute is over. Numbers and cards are counted
+apart: typing keeps no card away.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class UnknownClaims:
 
     @property
     def too_many(self) -> bool:
-        """Whether no claim is taken at this moment."""
+        """Whether no claim is looked up at this moment."""
         if len(self._times) < MOST_UNKNOWN:
             return False
         now_s = self.seconds()

@@ -32,7 +32,9 @@ _GO_ON = frozenset({"next", "done"})
 
 @dataclass(frozen=True, slots=True)
 class FingerLaid:
-    """Somebody laid a finger on the sensor without touching anything else."""
+    """Somebody laid a finger on the sensor without touching anything else; ``asked``: is to be asked for one first."""
+
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -130,6 +132,18 @@ class Lobby:
         if self.face is not None:
             self.face.note(seen)
         return seen
+
+    def way_to_search(self) -> Look | FingerLaid | None:
+        """How somebody who said nothing of use can be searched for: by face if they stand near, else by finger.
+
+        None where the policy lets nobody be searched for. Nothing but who stands there decides.
+        """
+        if self.fresh().policy.claim_first:
+            return None
+        seen = self.glance() if self._may_search() else None
+        if seen is not None and self._is_near(seen):
+            return seen
+        return FingerLaid(asked=True) if self.fingers is not None and self._may_search_fingers() else None
 
     def _camera_works(self) -> bool:
         return self.camera is not None and self.camera.error is None

@@ -83,7 +83,7 @@ class Station(threading.Thread):
         self._desk = desk or NoStaffDesk()
         self._thresholds = checkin.thresholds
         self._stopping = threading.Event()
-        self._unknown = UnknownClaims(clock.seconds)
+        self._unknown = {kind: UnknownClaims(clock.seconds) for kind in (Claim, CardClaim)}
         documents = None if parcels is None or camera is None else DocumentDesk(screen, parcels)
         self._errands = Errands(checkin, config, self._tell, on_stored, documents, on_errand)
         self._lobby = Lobby(
@@ -164,21 +164,30 @@ class Station(threading.Thread):
 
     def _serve_claim(self, request: Claim | CardClaim) -> Request | None:
         """Whoever says who they are, if there is such a person; nobody's number or card is recorded."""
-        if self._unknown.too_many:
-            return self._page(PanelStep.HELP, PanelHint.TOO_MANY_NUMBERS)
+        unknown = self._unknown[type(request)]
+        if unknown.too_many:
+            return self._serve_unclaimed()
         roster = self._fresh()
         if isinstance(request, Claim):
             person, hint = roster.by_number(request.number), PanelHint.NUMBER_UNKNOWN
         else:
             person, hint = roster.by_id_card(request.digest), PanelHint.CARD_UNKNOWN
         if person is None:
-            self._unknown.note()
+            unknown.note()
             return self._page(PanelStep.CLAIM, hint)
         return self._visited(request, person)
+
+    def _serve_unclaimed(self) -> Request | None:
+        """While numbers are not looked up: search for whoever typed one, as if nothing had been typed."""
+        way = self._lobby.way_to_search()
+        if way is None:
+            return self._page(PanelStep.HELP, PanelHint.TOO_MANY_NUMBERS)
+        return self._visited(way, None)
 
     def _visited(self, request: Request | Look | FingerLaid, person: SitePerson | None) -> Request | None:
         visit = self._visit(self._fresh(), person)
         visit.finger_first = isinstance(request, FingerLaid)
+        visit.finger_asked = isinstance(request, FingerLaid) and request.asked
         try:
             result = self._walked(visit, asked_for_help=isinstance(request, HelpAsked))
         except BrokenOff as broken:

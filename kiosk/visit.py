@@ -55,7 +55,8 @@ class Identified:
 class Visit:
     """The state of one visit. ``roster`` is the version that the visit began with.
 
-    ``finger_first``: it began with a finger laid on the sensor. ``probe`` is a template of the face that was compared,
+    ``finger_first``: it begins with a finger, which lies on the sensor already or, if ``finger_asked``, is asked for.
+    ``probe`` is a template of the face that was compared,
     for as long as the visit lasts; ``identified`` is set once somebody was, ``first_event`` once
     that was recorded, ``closed`` once nothing more may be.
     ``before`` is what the tries so far leave to the next presentation check. ``face`` and ``finger`` are what the tries
@@ -72,6 +73,7 @@ class Visit:
     first_good_ns: int | None = None
     before: TriesBefore = field(default_factory=TriesBefore)
     finger_first: bool = False
+    finger_asked: bool = False
     probe: Template | None = None
     identified: Identified | None = None
     first_event: str | None = None

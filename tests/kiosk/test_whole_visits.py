@@ -112,6 +112,15 @@ def test_somebody_who_takes_the_place_during_the_challenge_is_not_accepted(
     assert kinds(site, running) == ["failed_attempt"]
 
 
+def type_unknown_numbers(running: RunningKiosk) -> None:
+    """As many as the kiosk takes."""
+    for number in range(claims.MOST_UNKNOWN):
+        running.kiosk.screen.claim(f"99{number}")
+        wait_until(lambda: running.state.hint == "number_unknown")
+        running.kiosk.screen.cancel()
+        running.wait_step("idle")
+
+
 class TestClaims:
     """A number or a card goes first."""
 
@@ -139,16 +148,12 @@ class TestClaims:
     def test_unknown_numbers_are_slowed_down_and_faces_are_not(
         self, real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """After five the kiosk takes no number for a while, known or not; then it does again."""
+        """After five the kiosk looks no number up for a while, known or not; then it does again."""
         site = real_center.new_site()
         site.enroll("83401", faces=cast.faces["visitor_1"])
         running = start_kiosk(site, visit={"rest_s": 30.0, "away_after_s": 5.0})
         screen = running.kiosk.screen
-        for number in range(claims.MOST_UNKNOWN):
-            screen.claim(f"99{number}")
-            wait_until(lambda: running.state.hint == "number_unknown")
-            screen.cancel()
-            running.wait_step("idle")
+        type_unknown_numbers(running)
         for number in ("995", "83401"):
             screen.claim(number)
             wait_until(lambda: running.state.hint == "too_many_numbers")
@@ -164,6 +169,47 @@ class TestClaims:
         screen.claim("996")
         wait_until(lambda: running.state.hint == "number_unknown")
         assert kinds(site, running) == ["report_in_person"]
+
+    def test_whoever_types_a_number_meanwhile_is_searched_for_and_the_number_is_not(
+        self, real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+    ) -> None:
+        """A stranger at the keys keeps nobody out; what the screen says is the same for a number that nobody has."""
+        site = real_center.new_site()
+        person_id = site.enroll("83411", fingers=cast.fingers("visitor_3"))
+        site.enroll("83412", fingers=cast.fingers("visitor_2"))
+        running = start_kiosk(site, people=2)
+        says(running, person_id, id_card="a" * 64)
+        type_unknown_numbers(running)
+        said = []
+        for number in ("995", "83412", "83411"):
+            running.kiosk.screen.claim(number)
+            said.append(replace(running.wait_step("finger"), version=0))
+            if number != "83411":
+                running.kiosk.screen.cancel()
+                running.wait_step("idle")
+        assert said[0] == said[1] == said[2]
+        running.scene.lay_finger(cast["visitor_3"].finger("right_index"), number=2)
+        result = running.result()
+        assert (result.outcome, result.method, result.person_id) == (
+            CheckInOutcome.ACCEPTED, Method.FINGER, person_id,
+        )  # fmt: skip
+        running.scene.leave()
+        running.wait_step("idle")
+        running.kiosk.screen.claim_card("a" * 64)  # typing keeps no card away
+        assert running.wait_step("finger").finger is not None
+        running.kiosk.screen.cancel()
+        running.wait_step("idle")
+        assert kinds(site, running) == ["report_in_person"]
+
+    def test_where_the_number_goes_first_nobody_is_searched_for_meanwhile(
+        self, real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+    ) -> None:
+        site = real_center.new_site(identify_up_to=0)
+        site.enroll("83421", fingers=cast.fingers("visitor_3"))
+        running = start_kiosk(site)
+        type_unknown_numbers(running)
+        running.kiosk.screen.claim("83421")
+        wait_until(lambda: running.state.hint == "too_many_numbers")
 
 
 class TestFingerAlone:

@@ -13,30 +13,37 @@ import os
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import cv2
 import structlog
 
+from hardware.drivers.receipt_printer import EscPosPrinter
+from hardware.drivers.sam_v import SamVReader
 from hardware.drivers.zfm_sensor import ZfmSensor
 from hardware.simulation.camera import SimulatedCamera
-from hardware.simulation.fingers import SimulatedFinger
+from hardware.simulation.printer_emulator import SimulatedPrinter
+from hardware.simulation.sam_v_emulator import SamVEmulator
 from hardware.simulation.scene import Scene
 from hardware.simulation.zfm_emulator import ZfmEmulator
 from kiosk.app import Kiosk
 from kiosk.checkin import CheckInResult
 from kiosk.config import CameraConfig, CenterConfig, KioskConfig, PanelConfig, SensorConfig, StationConfig, VisitConfig
-from kiosk.demonstration.cast import POSITIONS, make_visitors
-from kiosk.demonstration.visits import PEOPLE
+from kiosk.demonstration.cast import make_visitors
 from matcher.engines import load_engine
-from models.errors import RetryReason
-from web.panel.facade import PanelState, PanelStep
+from tests.whole.person import Person, Told
 
-_AGAIN_S = 4.0  # a prompt that nothing came of is obeyed once more
-_LIFTED_S = 0.3
-_GIVE_UP_S = 75.0
+
+class Basket(list[bytes]):
+    """Slips that are counted and thrown away: a printer's paper is no part of the kiosk's memory."""
+
+    thrown = 0
+
+    def append(self, slip: bytes) -> None:
+        """One more."""
+        self.thrown += 1
 
 
 def resident_mb() -> float:
@@ -45,123 +52,17 @@ def resident_mb() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-@dataclass(slots=True)
-class Told:
-    """One visit as the person was told to make it.
-
-    ``walks_away_at``: the step at which they leave; ``leaves_s`` later. ``answers``: what is pressed at a question.
-    """
-
-    number: int
-    shows: str | None = None
-    behaviour: str = "approach"
-    claims: str | None = None
-    lays: str | None = None
-    walks_away_at: str | None = None
-    swaps_at: str | None = None
-    answers: str = "no"
-    errands: list[str] = field(default_factory=list)
-
-
-class Person:
-    """Somebody before the kiosk, who sees the screen's state and touches the screen's facade."""
-
-    def __init__(self, scene: Scene, kiosk: Kiosk, visitors: dict[str, Any]) -> None:
-        self._scene, self._kiosk, self._visitors = scene, kiosk, visitors
-        self._fingers = {
-            person.number: SimulatedFinger(person.finger_seed * 100 + int(POSITIONS[0])) for person in PEOPLE
-        }
-        self._fingers["stranger"] = SimulatedFinger(990_001)
-        self._heard: tuple[Any, ...] = ()
-        self._heard_s = 0.0
-
-    def visit(self, told: Told) -> dict[str, Any]:
-        """Make the visit; the steps seen with their times, and how it ended."""
-        screen = self._kiosk.screen
-        self._until_idle()
-        self._heard, self._heard_s, errands = (), 0.0, list(told.errands)
-        began_s = time.monotonic()
-        if told.shows is not None:
-            self._scene.show(self._visitors[told.shows], told.behaviour)
-        if told.claims is not None:
-            screen.claim(told.claims)
-        steps: list[tuple[str, float]] = []
-        state, begun = screen.state(), False
-        while time.monotonic() - began_s < _GIVE_UP_S:
-            if not steps or steps[-1][0] != state.step:
-                steps.append((str(state.step), time.monotonic() - began_s))
-            begun = begun or state.step != PanelStep.IDLE
-            over = (begun and state.step in (PanelStep.IDLE, PanelStep.HELP)) or self._unknown(state, told)
-            if over or told.walks_away_at == state.step:
-                break
-            if told.swaps_at == state.step:
-                told.swaps_at = None
-                self._scene.show(self._visitors["visitor_3"], "stand")
-            self._obey(state, told)
-            self._press(state, told, errands)
-            state = screen.wait(state.version, 0.25)
-        ended_s = time.monotonic() - began_s
-        self._scene.leave()
-        self._until_idle()
-        return {"steps": steps, "hint": state.hint, "seconds": round(ended_s, 3)}
-
-    def _obey(self, state: PanelState, told: Told) -> None:
-        """Do with head and finger what the screen asks."""
-        now_s = time.monotonic()
-        if state.step == PanelStep.CHALLENGE and state.challenge is not None:
-            said = (state.challenge, state.dot, state.tries_left)
-            if said != self._heard or now_s - self._heard_s > _AGAIN_S:
-                self._heard, self._heard_s = said, now_s
-                self._scene.challenge(state.challenge, dot=state.dot)
-        elif state.step == PanelStep.FINGER and told.lays is not None:
-            self._touch(state, self._fingers[told.lays])
-
-    def _press(self, state: PanelState, told: Told, errands: list[str]) -> None:
-        """Press what the screen offers."""
-        screen = self._kiosk.screen
-        if state.step == PanelStep.RESULT:
-            screen.choose("next")
-        elif state.step == PanelStep.QUESTION:
-            screen.choose(told.answers)
-        elif state.step == PanelStep.MENU:
-            screen.choose(errands.pop(0) if errands else "done")
-
-    @staticmethod
-    def _unknown(state: PanelState, told: Told) -> bool:
-        return state.step == PanelStep.CLAIM and told.claims is not None and state.hint is not None
-
-    def _touch(self, state: PanelState, finger: SimulatedFinger) -> None:
-        if state.hint is not None:
-            self._scene.lift_finger()
-            if state.hint == RetryReason.LIFT_FINGER:
-                return
-            time.sleep(_LIFTED_S)
-        self._scene.lay_finger(finger)
-
-    def _until_idle(self) -> None:
-        """Until the last person is out of the picture and the screen waits for the next."""
-        deadline_s = time.monotonic() + _GIVE_UP_S
-        screen = self._kiosk.screen
-        while self._scene.present() and time.monotonic() < deadline_s:
-            time.sleep(0.05)
-        state = screen.state()
-        while state.step not in (PanelStep.IDLE, PanelStep.FAULT) and time.monotonic() < deadline_s:
-            if state.step not in (PanelStep.APPROACH, PanelStep.LOOK):
-                screen.cancel()
-            state = screen.wait(state.version, 0.5)
-
-
 def configuration(folder: Path, center_url: str) -> KioskConfig:
     """A kiosk that polls often, for a center on this machine."""
     return KioskConfig(
         kiosk=StationConfig(name="simulated kiosk", state_dir=str(folder / "kiosk")),
         center=CenterConfig(
-            url=center_url.rstrip("/"), gallery_poll_s=1.0, retry_first_s=0.2, retry_longest_s=1.0,
+            url=center_url.rstrip("/"), gallery_poll_s=3.0, retry_first_s=0.2, retry_longest_s=1.0,
             pairing_poll_s=0.2, timeout_s=10.0,
         ),
         camera=CameraConfig(driver="simulated"),
         sensor=SensorConfig(driver="zfm"),
-        visit=VisitConfig(leave_timeout_s=5.0),
+        visit=VisitConfig(leave_timeout_s=2.0, rest_s=20.0),
         panel=PanelConfig(port=0),
     )  # fmt: skip
 
@@ -170,6 +71,17 @@ def answer(**words: Any) -> None:
     """One line to whoever started this process."""
     sys.stdout.write(json.dumps(words) + "\n")
     sys.stdout.flush()
+
+
+def _listen(scene: Scene, commands: Queue[dict[str, Any] | None]) -> None:
+    """Break and mend devices at once, in the middle of a visit, too; everything else waits for its turn."""
+    for line in sys.stdin:
+        told = json.loads(line)
+        if told["do"] == "fault":
+            scene.fault(told["device"], told["name"])
+        else:
+            commands.put(told)
+    commands.put(None)
 
 
 def main() -> None:
@@ -184,26 +96,37 @@ def main() -> None:
     scene = Scene(seed=seed)
     visitors = make_visitors(load_engine("sface"))
     results: list[CheckInResult] = []
-    with ZfmEmulator(scene.glass, load_engine("minutiae")) as emulator:
+    with (
+        ZfmEmulator(scene.glass, load_engine("minutiae"), link=folder / "sensor") as emulator,
+        SamVEmulator(link=folder / "card") as cards,
+        SimulatedPrinter() as printer,
+    ):
         for name, act in emulator.faults().items():
             scene.break_with("sensor", name, act)
+        for device, simulated in (("card", cards), ("printer", printer)):
+            scene.break_with(device, "unplug", simulated.unplug)
+            scene.break_with(device, "plug", simulated.plug)
         kiosk = Kiosk(
             configuration(folder, center_url),
             camera=SimulatedCamera(scene),
             sensor=ZfmSensor(emulator.port, timeout_s=15.0),
+            card_reader=SamVReader(cards.port),
+            printer=EscPosPrinter("network", address=printer.address),
             on_result=results.append,
         )
         thread = threading.Thread(target=kiosk.run, name="kiosk", daemon=True)
         began_s = time.monotonic()
         thread.start()
-        person = Person(scene, kiosk, visitors)
+        person = Person(scene, kiosk, visitors, lay_card=cards.lay, take_card=cards.take)
+        printer.slips = basket = Basket()
         _until(lambda: kiosk.ready.is_set() or kiosk.screen.state().pairing_code, "start")
         if not kiosk.ready.is_set():
             answer(pairing_code=kiosk.screen.state().pairing_code)
             _until(kiosk.ready.is_set, "get ready")
         answer(ready=True, panel=kiosk.panel_url, started_s=round(time.monotonic() - began_s, 2), rss_mb=resident_mb())
-        for line in sys.stdin:
-            told = json.loads(line)
+        commands: Queue[dict[str, Any] | None] = Queue()
+        threading.Thread(target=_listen, args=(scene, commands), daemon=True).start()
+        while (told := commands.get()) is not None:
             what = told.pop("do")
             if what == "visit":
                 before = len(results)
@@ -216,19 +139,21 @@ def main() -> None:
                     rss_mb=round(resident_mb(), 2),
                 )
                 results.clear()
-            elif what == "fault":
-                scene.fault(told["device"], told["name"])
             elif what == "room":
                 _until(lambda: kiosk.station is not None and kiosk.station.room_known, "see its empty room")
                 answer(room=True)
             elif what == "pending":
-                answer(pending=kiosk.journal.counts().pending if kiosk.journal else None)
+                answer(
+                    pending=kiosk.journal.counts().pending if kiosk.journal else None,
+                    parcels=kiosk.parcels.counts().pending if kiosk.parcels else None,
+                    slips=basket.thrown,
+                )
         kiosk.stop()
         thread.join(15)
 
 
 def _until(done: Any, what: str) -> None:
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + 300
     while not done():
         if time.monotonic() > deadline_s:
             raise SystemExit(f"the kiosk did not {what}")

@@ -1,9 +1,10 @@
 """Thousands of visits with random faults; afterwards every visit must be recorded once, or explained. ``make soak``.
 
-A center, a kiosk's own process and simulated people. Faults: camera or sensor unplugged and plugged in again, the
-screen's page reloaded, a person who walks away, somebody else who steps in, a center that is away, and the process
-killed as a power cut kills it. Kills fall into the first half only, so that the second half is one process's life and
-shows whether its memory stays.
+A center, three kiosks in processes and folders of their own, and simulated people who check in by face, finger, number
+and identity card, choose errands, answer questions, hand in papers, call for help; staff who vouch. Faults: a device is
+unplugged in the middle of a visit and plugged in again, the screen's page reloaded, a person walks away, somebody else
+steps in, the center is away, and the process is killed as a power cut kills it: only the last kiosk's, in the first
+half of its visits. All visits of each other kiosk are one process's life, which shows whether its memory stays.
 """
 
 from __future__ import annotations
@@ -13,147 +14,215 @@ import http.client
 import json
 import random
 import statistics
+import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from rich.console import Console
-from rich.progress import track
 from sqlalchemy import select
 
 from kiosk.demonstration.visits import PEOPLE
-from models.store.center import EventRow
+from kiosk.keys import load_pairing
+from models.errands import Errand
+from models.questions import Question
+from models.store.center import EventRow, ParcelRow, PersonRow
 from models.supervision import SitePolicy
+from tests.whole.crowd import ABSENT, CROWD, STRANGER, UNKNOWN_CARD, gather
+from tests.whole.soak_verdict import ERRANDS, PRESENCE, REPORT, WITNESSED, Event, Record, judge_visit
 from tests.whole.town import KioskProcess, Town
-from web.panel.facade import PanelHint
 
 ALL_DAY = (("00:00", "24:00"),)
 PLAIN = SitePolicy(version="soak-plain", windows=ALL_DAY, face_alone=True, challenge_required=False)
 CHALLENGED = SitePolicy(version="soak-challenge", windows=ALL_DAY, face_alone=True)
-_CHALLENGED_BLOCK, _BLOCK = 3, 50  # of every fifty visits, three are challenged
-KINDS = ("face", "finger", "stranger", "number_unknown")
-FAULTS = ("none", "camera", "sensor", "reload", "walk_away", "swap", "silence", "kill")
-STEPS_TO_LEAVE_AT = ("approach", "look", "finger", "result", "menu", "question")
+QUESTIONS = (Question.ADDRESS_CHANGED, Question.PHONE_CHANGED)
+_CHALLENGED_BLOCK, _BLOCK = 5, 90  # of every ninety visits of the first kiosk, five are challenged
+KINDS = {
+    "face": 26, "finger": 24, "finger_alone": 12, "card": 12, "stranger": 8,
+    "number_unknown": 3, "card_unknown": 2, "help": 3, "staff": 4,
+}  # fmt: skip
+FAULTS = ("camera", "sensor", "card", "printer", "reload", "walk_away", "swap", "silence", "kill")
+WISHES = ("education", "service", "report_in_person", "written_report", "leave_return", "help_request")
+DEVICES = ("camera", "sensor", "card", "printer")
+STEPS_TO_LEAVE_AT = ("approach", "look", "finger", "result", "menu", "question", "document")
+LANES = 3
+_TOLD_EVERY = 20
+_LIMIT_S = 900.0  # for an answer, however busy the machine is
+_FAULTY, _ABSENT_SHARE = 0.4, 0.8
+_SHORT_LIFE, _WARM_UP, _SAMPLED = 300, 20, 10
+_MOST_GROWTH = 1.05
+_PRINTED = frozenset({REPORT, WITNESSED, *ERRANDS} - {Errand.HELP_REQUEST.value})
 
 
-@dataclass
-class Record:
-    """One visit as planned, and what came of it. Times are this machine's wall clock, to find its events by."""
+class Lane(threading.Thread):
+    """One kiosk and whoever comes to it, one after the other."""
 
-    number: int
-    kind: str
-    fault: str
-    began: float
-    ended: float = 0.0
-    outcomes: list[str] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    killed: bool = False
-    walked_at: str | None = None
-    hint: str | None = None  # what the screen said at the end
-    rss_mb: float = 0.0
-    explained: str = ""
+    silence = threading.Lock()  # one center is switched off by one lane at a time
 
-
-class Soak:
-    """Plays the visits and keeps the records."""
-
-    def __init__(self, town: Town, visits: int, seed: int) -> None:
-        self._town, self._visits = town, visits
-        self._random = random.Random(seed)
+    def __init__(self, town: Town, place: int, visits: int, seed: int, told: TextIO | None = None) -> None:
+        super().__init__(name=f"lane {place}", daemon=True)
+        self._town, self.place, self._visits, self._log = town, place, visits, told
+        self._random = random.Random(f"{seed} {place}")
+        self._seed = seed * 1000 + place * 500
+        self._absent = [number for index, number in enumerate(ABSENT) if index % LANES == place]
         self.records: list[Record] = []
         self.restarts_s: list[float] = []
-        self.process_changes: list[int] = []
-        self._seed = seed
+        self.slips: int | None = None  # of the last process's life
+        self.error: BaseException | None = None
+        self.life = 0
         self._kiosk = self._start()
+
+    @property
+    def kiosk_id(self) -> str:
+        """The kiosk's name at the center."""
+        pairing = load_pairing(self._town.folder / self._folder / "kiosk")
+        assert pairing is not None
+        return pairing.kiosk_id
+
+    @property
+    def _folder(self) -> str:
+        return f"place-{self.place}"
 
     def _start(self) -> KioskProcess:
         self._seed += 1
-        kiosk = self._town.kiosk(seed=self._seed)
+        kiosk = self._town.kiosk(seed=self._seed, place=self._folder)
         self.restarts_s.append(kiosk.started["started_s"])
+        kiosk.tell(do="room")
+        kiosk.hear(_LIMIT_S)
         return kiosk
 
     def run(self) -> None:
-        """All visits, then wait until the center has every event."""
-        self._kiosk.tell(do="room")
-        self._kiosk.hear(90)
-        for number in track(range(self._visits), description="visits"):
-            place = number % _BLOCK
-            if place in (0, _CHALLENGED_BLOCK):
-                self._town.obey(CHALLENGED if place == 0 else PLAIN)
-                time.sleep(1.5)  # the kiosk asks for its gallery every second
-            self.records.append(self._one(number))
-        self._town.center.stop()
-        self._town.center.start()
-        self._delivered()
-        self._kiosk.end()
+        """All visits, then wait until the center has every event and parcel."""
+        began_s = time.monotonic()
+        try:
+            for number in range(self._visits):
+                place = number % _BLOCK
+                if self.place == 0 and place in (0, _CHALLENGED_BLOCK):
+                    self._town.obey(CHALLENGED if place == 0 else PLAIN)
+                    time.sleep(4.0)  # the kiosks ask for their gallery every three seconds
+                self.records.append(self._one(number))
+                self._tell(self.records[-1])
+                if number % _TOLD_EVERY == _TOLD_EVERY - 1:
+                    each_s = (time.monotonic() - began_s) / (number + 1)
+                    sys.stderr.write(f"kiosk {self.place}: {number + 1} visits, {each_s:.2f} s each\n")
+        except BaseException as error:  # the thread's edge: kept for the judge
+            self.error = error
+            raise
+
+    def _tell(self, record: Record) -> None:
+        """One line a visit, so that a run can be watched, and read if it is broken off."""
+        if self._log is not None:
+            self._log.write(json.dumps(asdict(record)) + "\n")
+            self._log.flush()
+
+    def end(self) -> None:
+        """Wait until the center has every event and parcel, then end the kiosk in order."""
+        deadline = time.monotonic() + _LIMIT_S
+        while time.monotonic() < deadline:
+            self._kiosk.tell(do="pending")
+            waiting = self._kiosk.hear(_LIMIT_S)
+            self.slips = waiting["slips"]
+            if waiting["pending"] == 0 and waiting["parcels"] == 0:
+                self._kiosk.end()
+                return
+            time.sleep(0.5)
+        raise SystemExit("a kiosk did not deliver its records")
 
     def _one(self, number: int) -> Record:
-        kind = self._random.choices(KINDS, weights=(8, 8, 3, 1))[0]
-        fault = self._random.choice(FAULTS) if self._random.random() < 0.4 else "none"
-        if fault == "kill" and (number >= self._visits // 2 or self._random.random() > 0.35):
+        kind = self._random.choices(list(KINDS), weights=list(KINDS.values()))[0]
+        fault = self._random.choice(FAULTS) if self._random.random() < _FAULTY else "none"
+        may_kill = self.place == LANES - 1 and number < self._visits // 2
+        if fault == "kill" and not may_kill:
             fault = "none"
-        record = Record(number, kind, fault, time.time())
-        told = self._told(kind)
+        record = Record(number, self.place, self.life, kind, fault, time.time())
+        record.who, told = self._told(kind)
         if fault == "walk_away":
-            record.walked_at = told["walks_away_at"] = self._random.choice(STEPS_TO_LEAVE_AT)
+            told["walks_away_at"] = self._random.choice(STEPS_TO_LEAVE_AT)
         if fault == "swap":
-            told["swaps_at"] = "challenge"
-        troubles = self._trouble(fault)
+            told["swaps_at"] = self._random.choice(("challenge", "menu", "question", "look"))
+        record.told = dict(told, errands=list(told.get("errands", ())))
+        trouble = self._trouble(record)
         self._kiosk.tell(do="visit", number=number, **told)
         try:
             if fault == "kill":
                 time.sleep(self._random.uniform(0.0, 4.0))
                 record.killed = True
                 raise EOFError
-            seen = self._kiosk.hear(240)
-            record.outcomes = [result["outcome"] for result in seen["results"]]
-            record.rss_mb, record.hint = seen["rss_mb"], seen["hint"]
+            record.seen = self._kiosk.hear(_LIMIT_S)
+            record.outcomes = [result["outcome"] for result in record.seen.pop("results")]
+            record.rss_mb = record.seen["rss_mb"]
         except EOFError:
+            if not record.killed:
+                raise
             self._kiosk.kill()
-            self.process_changes.append(number)
+            self.life += 1
+            record.ended = time.time()
             self._kiosk = self._start()
-            self._kiosk.tell(do="room")
-            self._kiosk.hear(90)
         finally:
-            for trouble in troubles:
+            if trouble is not None:
                 trouble.join(30)
-        record.ended = time.time()
+        record.ended = record.ended or time.time()
         return record
 
-    def _told(self, kind: str) -> dict[str, Any]:
-        if kind == "face":
-            return {"shows": self._random.choice(("visitor_1", "visitor_2"))}
-        if kind == "stranger":
-            return {"shows": "visitor_3"}
-        number = self._random.choice([person.number for person in PEOPLE])
-        if kind == "number_unknown":
-            return {"claims": "987654"}
-        return {"claims": number, "lays": self._random.choice((number, number, number, "stranger"))}
-
-    def _trouble(self, fault: str) -> list[threading.Thread]:
-        """Something that goes wrong while the visit goes on, and is mended a little later."""
-        acts: dict[str, Any] = {
-            "camera": lambda: self._device("camera"),
-            "sensor": lambda: self._device("sensor"),
-            "reload": self._reload,
-            "silence": self._silence,
+    def _told(self, kind: str) -> tuple[str | None, dict[str, Any]]:
+        """Who comes, if that can be found out, and what they do."""
+        chance = self._random
+        alone: dict[str, dict[str, Any]] = {
+            "help": {"presses_help": True},
+            "number_unknown": {"claims": str(chance.randrange(900_000, 999_999))},
+            "card_unknown": {"card": str(UNKNOWN_CARD)},
+            "stranger": {"shows": "visitor_3"},
         }
-        if fault not in acts:
-            return []
-        thread = threading.Thread(target=acts[fault], daemon=True)
-        thread.start()
-        return [thread]
+        if kind in alone:
+            return None, alone[kind]
+        if kind == "staff":
+            absent = self._absent if chance.random() < _ABSENT_SHARE else []
+            return None, {"vouches_for": absent.pop() if absent else chance.choice(CROWD)}
+        told: dict[str, Any] = {
+            "answers": chance.choices(("yes", "no", "unsure", "next"), k=2),
+            "errands": chance.sample(WISHES, chance.choices((0, 1, 2), (4, 4, 2))[0]),
+            "pages": chance.choice((1, 1, 2)),
+        }
+        number, way = self._way(kind)
+        return number, told | way
 
-    def _device(self, name: str) -> None:
-        time.sleep(self._random.uniform(0.0, 2.0))
-        self._kiosk.tell(do="fault", device=name, name="unplug")
+    def _way(self, kind: str) -> tuple[str | None, dict[str, Any]]:
+        """How somebody who is known is recognised, if they are."""
+        chance = self._random
+        if kind == "face":
+            visitor, number = chance.choice((("visitor_1", "1001"), ("visitor_2", "1002")))
+            return number, {"shows": visitor, "behaviour": chance.choice(("approach", "stand"))}
+        number = chance.choice(CROWD if kind != "finger" else [*CROWD, *[person.number for person in PEOPLE] * 3])
+        if kind == "finger_alone":
+            return number, {"lays": number}
+        lays = chance.choice((number, number, number, STRANGER))
+        claim = {"card": number} if kind == "card" else {"claims": number}
+        return (number if lays == number else None), claim | {"lays": lays}
+
+    def _trouble(self, record: Record) -> threading.Thread | None:
+        """Something that goes wrong while the visit goes on, and is mended a little later."""
+        if record.fault in DEVICES:
+            thread = threading.Thread(target=self._device, args=(record,), daemon=True)
+        elif record.fault in ("reload", "silence"):
+            thread = threading.Thread(target=self._reload if record.fault == "reload" else self._silence, daemon=True)
+        else:
+            return None
+        thread.start()
+        return thread
+
+    def _device(self, record: Record) -> None:
+        time.sleep(self._random.uniform(0.0, 1.5))
+        record.pulled.append((record.fault, time.time()))
+        self._kiosk.tell(do="fault", device=record.fault, name="unplug")
         time.sleep(self._random.uniform(0.2, 2.0))
-        self._kiosk.tell(do="fault", device=name, name="plug")
+        self._kiosk.tell(do="fault", device=record.fault, name="plug")
 
     def _reload(self) -> None:
         """The page again and again, as an impatient hand or a crashing browser would."""
@@ -168,96 +237,134 @@ class Soak:
 
     def _silence(self) -> None:
         time.sleep(self._random.uniform(0.0, 1.0))
-        self._town.center.stop()
-        time.sleep(self._random.uniform(0.5, 3.0))
-        self._town.center.start()
-
-    def _delivered(self) -> None:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            self._kiosk.tell(do="pending")
-            if self._kiosk.hear(30)["pending"] == 0:
-                return
-            time.sleep(0.5)
-        raise SystemExit("the kiosk did not deliver its records")
+        with self.silence:
+            self._town.center.stop()
+            time.sleep(self._random.uniform(0.5, 3.0))
+            self._town.center.start()
 
 
-def attribute(town: Town, records: list[Record]) -> list[str]:
+def attribute(town: Town, lanes: list[Lane]) -> list[str]:
     """Give every event of the ledger to the visit in whose time it was captured; what is left over is returned."""
+    places = {lane.kiosk_id: lane for lane in lanes}
     with town.center.center.reading() as session:
-        rows = session.execute(
-            select(EventRow.event_id, EventRow.captured_at, EventRow.type).order_by(EventRow.seq)
-        ).all()
+        rows = session.execute(select(EventRow.kiosk_id, EventRow.body).order_by(EventRow.kiosk_id, EventRow.seq)).all()
+        captured = dict(session.execute(select(EventRow.event_id, EventRow.captured_at)).tuples().all())
     left = []
-    for event_id, captured_at, kind in rows:
-        at = captured_at.timestamp()
-        owner = next((record for record in records if record.began <= at <= record.ended), None)
-        if kind in ("device", "staff"):
+    for kiosk_id, text in rows:
+        body = json.loads(text)
+        if body["type"] == "device":
             continue
+        at = captured[body["event_id"]].timestamp()
+        owner = next((item for item in places[kiosk_id].records if item.began <= at <= item.ended), None)
         if owner is None:
-            left.append(event_id)
-        else:
-            owner.events.append(kind)
+            left.append(f"{kiosk_id} {body['seq']} {body['type']}")
+            continue
+        owner.events.append(
+            Event(
+                int(body["seq"]), body["event_id"], at, body["type"], body.get("outcome"), body.get("person_id"),
+                body.get("details") or {},
+            )
+        )  # fmt: skip
     return left
 
 
-def explain(record: Record) -> str:
-    """Why a visit has the events it has; empty if nobody can tell."""
-    of_visit = [kind for kind in record.events if kind != "answers"]
-    if of_visit:
-        return "recorded once" if len(of_visit) == 1 else ""
-    if record.killed:
-        return "the process was killed before anything was decided"
-    if record.outcomes:  # the kiosk said that it stored something, and the ledger does not have it
-        return ""
-    if record.hint == PanelHint.TOO_MANY_NUMBERS:
-        return "no number was taken for a minute, after five that nobody has"
-    return _unrecorded(record)
+def parcels_missing(town: Town, records: list[Record]) -> int:
+    """Written reports whose pages the center does not have."""
+    with town.center.center.reading() as session:
+        there = set(session.scalars(select(ParcelRow.sha256)))
+    named = [event.details["parcel"] for item in records for event in item.events if "parcel" in event.details]
+    return sum(name not in there for name in named)
 
 
-def _unrecorded(record: Record) -> str:
-    """Why nothing was recorded although nothing kept the kiosk from it."""
-    if record.kind == "number_unknown":
-        return "a number that nobody has: nothing was compared"
-    if record.walked_at is not None:
-        return f"walked away at {record.walked_at} before anything was compared"
-    broken = record.fault in ("camera", "sensor", "swap")
-    return f"{record.fault}: the person was gone before anything was compared" if broken else ""
-
-
-def judge(soak: Soak, town: Town, console: Console) -> dict[str, Any]:
-    """Count, verify the ledger, compare memory; the figures, and what was found wrong."""
-    left = attribute(town, soak.records)
-    for record in soak.records:
-        record.explained = explain(record)
-    report = town.center.verify()
-    half = [record.rss_mb for record in soak.records[soak_half(soak) :] if record.rss_mb]
-    tenth = max(1, len(half) // 10)
-    first, last = statistics.median(half[:tenth]), statistics.median(half[-tenth:])
-    unexplained = [record for record in soak.records if not record.explained]
-    found = {
-        "visits": len(soak.records),
-        "faults": dict(Counter(record.fault for record in soak.records)),
-        "explained": dict(Counter(record.explained for record in soak.records)),
-        "unexplained": [asdict(record) for record in unexplained[:20]],
-        "events_without_a_visit": len(left),
-        "ledger_verified": report.ok,
-        "ledger_events": report.size,
-        "kills": len(soak.process_changes),
-        "start_s_median": round(statistics.median(soak.restarts_s), 2),
-        "start_s_longest": round(max(soak.restarts_s), 2),
-        "resident_first_tenth_mb": round(first, 1),
-        "resident_last_tenth_mb": round(last, 1),
-        "resident_ratio": round(last / first, 4),
-        "good": not unexplained and not left and report.ok and last <= 1.05 * first,
-    }
-    console.print_json(data=found)
+def memory(lane: Lane) -> list[dict[str, Any]]:
+    """Resident memory at the beginning and the end of each long life of a process, past its warm-up."""
+    lives: dict[int, list[float]] = {}
+    for record in lane.records:
+        if record.rss_mb:
+            lives.setdefault(record.life, []).append(record.rss_mb)
+    longest = max((len(values) for values in lives.values()), default=0)
+    found = []
+    for life, values in sorted(lives.items()):
+        warm = values[min(_WARM_UP, len(values) // 2) :]
+        if len(values) < min(_SHORT_LIFE, longest // 2):
+            continue
+        tenth = max(1, len(warm) // 10)
+        first, last = statistics.median(warm[:tenth]), statistics.median(warm[-tenth:])
+        course = [round(warm[len(warm) * step // _SAMPLED], 1) for step in range(_SAMPLED)]
+        found.append(
+            {
+                "kiosk": lane.place, "life": life, "visits": len(values), "first_tenth_mb": round(first, 1),
+                "last_tenth_mb": round(last, 1), "ratio": round(last / first, 4), "course_mb": course,
+            }
+        )  # fmt: skip
     return found
 
 
-def soak_half(soak: Soak) -> int:
-    """Where the life of the last process begins, past its warm-up."""
-    return (soak.process_changes[-1] + 1 if soak.process_changes else 0) + 20
+def slips_wrong(lane: Lane) -> str:
+    """Whether the printer gave out as many receipts as there were to print, in the last process's life."""
+    mine = [record for record in lane.records if record.life == lane.life]
+    events = [event for record in mine for event in record.events]
+    shown = {int(item["receipt"]) for record in mine for item in record.seen.get("receipts", ())}
+    accepted = {"accepted", "already_present", "outside_window", "witnessed"}
+    least = sum(event.type in _PRINTED and event.outcome in accepted for event in events)
+    presences = [event for event in events if event.type == PRESENCE]
+    most = least + len(presences)
+    least += sum(event.seq in shown for event in presences)
+    if any(name == "printer" for record in mine for name, _ in record.pulled):
+        least = 0  # what lay in a printer's memory is lost with its power
+    good = lane.slips is not None and least <= lane.slips <= most
+    return "" if good else f"kiosk {lane.place}: {lane.slips} slips, not {least} to {most}"
+
+
+def judge(lanes: list[Lane], town: Town, *, minutes: float) -> dict[str, Any]:
+    """Count, verify the ledger, compare memory; the figures, and what was found wrong."""
+    left = attribute(town, lanes)
+    records = [record for lane in lanes for record in lane.records]
+    with town.center.center.reading() as session:
+        people = dict(session.execute(select(PersonRow.number, PersonRow.person_id)).tuples().all())
+    for record in records:
+        judge_visit(record, people)
+    report = town.center.verify()
+    lives = [life for lane in lanes for life in memory(lane)]
+    restarts = [seconds for lane in lanes for seconds in lane.restarts_s]
+    wrong = [record for record in records if record.wrong]
+    slips = [text for lane in lanes if (text := slips_wrong(lane))]
+    missing, errors = parcels_missing(town, records), [repr(lane.error) for lane in lanes if lane.error]
+    recorded = Counter(event.type for record in records for event in record.events)
+    found = {
+        "visits": len(records),
+        "minutes": round(minutes, 1),
+        "seconds_a_visit": round(statistics.mean(record.ended - record.began for record in records), 2),
+        "kinds": dict(Counter(record.kind for record in records)),
+        "faults": dict(Counter(record.fault for record in records)),
+        "devices_unplugged_during_a_visit": sum(record.pulled_out() for record in records),
+        "verdicts": dict(Counter(record.verdict for record in records if not record.wrong).most_common()),
+        "recorded": dict(recorded.most_common()),
+        "unexplained": len(wrong),
+        "unexplained_visits": [asdict(record) for record in wrong[:20]],
+        "events_without_a_visit": left[:20],
+        "receipts_shown": sum(len(record.seen.get("receipts", ())) for record in records),
+        "slips_printed": {lane.place: lane.slips for lane in lanes},
+        "slips_wrong": slips,
+        "parcels_missing": missing,
+        "ledger_verified": report.ok,
+        "ledger_events": report.size,
+        "kills": sum(record.killed for record in records),
+        "start_s_median": round(statistics.median(restarts), 2),
+        "start_s_longest": round(max(restarts), 2),
+        "memory": lives,
+        "errors": errors,
+    }
+    flat = bool(lives) and all(life["ratio"] <= _MOST_GROWTH for life in lives)
+    sound = not wrong and not left and not slips and not missing and not errors
+    return found | {"memory_flat": flat, "good": sound and report.ok and flat}
+
+
+@contextmanager
+def _kept(folder: Path) -> Iterator[str]:
+    """A new folder that stays."""
+    folder.mkdir(mode=0o700)
+    yield str(folder)
 
 
 def main() -> None:
@@ -266,14 +373,30 @@ def main() -> None:
     parser.add_argument("--visits", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--each", type=Path, help="a line for every visit as soon as it is over")
+    parser.add_argument("--keep", type=Path, help="a new folder for center and kiosks, which stays")
     options = parser.parse_args()
-    console = Console(stderr=True)
-    with tempfile.TemporaryDirectory(prefix="muster-soak-") as folder, Town(Path(folder)) as town:
+    with (
+        tempfile.TemporaryDirectory(prefix="muster-soak-") if options.keep is None else _kept(options.keep) as folder,
+        Town(Path(folder)) as town,
+        options.each.open("w", encoding="utf-8") if options.each else nullcontext() as told,
+    ):
         town.enroll()
+        gather(town.center, QUESTIONS)
         town.obey(PLAIN)
-        soak = Soak(town, options.visits, options.seed)
-        soak.run()
-        found = judge(soak, town, console)
+        lanes = [Lane(town, place, options.visits // LANES, options.seed, told) for place in range(LANES)]
+        began_s = time.monotonic()
+        for lane in lanes:
+            lane.start()
+        for lane in lanes:
+            lane.join()
+        minutes = (time.monotonic() - began_s) / 60
+        town.center.stop()
+        town.center.start()
+        for lane in lanes:
+            lane.end()
+        found = judge(lanes, town, minutes=minutes)
+    Console(stderr=True).print_json(data=found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     raise SystemExit(0 if found["good"] else 1)
