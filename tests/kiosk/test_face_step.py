@@ -27,6 +27,7 @@ from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Modality, Reference, UInt8Array
 from models.errors import DeviceTimeout
 from models.supervision import SitePolicy
+from web.panel.facade import PanelHint, PanelStep
 
 FRAME_S = 0.1
 
@@ -225,6 +226,26 @@ def frames_like(faces: Sequence[tuple[float, float]]) -> Iterator[Look]:
         face = DetectedFace((x, 100.0, 100.0, 120.0), np.zeros((5, 2), np.float32), 0.9)
         pixels = np.zeros((480, 640, 3), np.uint8)
         yield Look(Frame(pixels, datetime.now(UTC), int(at_s * 1e9), 1), face, None, None)
+
+
+def test_who_could_not_be_decided_about_gets_time_to_uncover_the_face(cast: Cast, engine: Any, seen: Seen) -> None:
+    """Glasses, hats and masks are what most often keeps a check from deciding: before the next try it is said so."""
+    film = Film([*seen("visitor_1", 70), *[None] * 20, *seen("visitor_1", 30)])
+    hints: list[tuple[str, float]] = []
+    shown = Screen.show
+
+    def noted(screen: Screen, step: PanelStep, **more: Any) -> None:
+        shown(screen, step, **more)
+        hints.append((str(more.get("hint")), film.now_ns / 1e9))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Screen, "show", noted)
+        found, visit = looked_at(cast, engine, film, passes_after=10_000, tries=2)
+    assert found.finding in (Finding.UNDECIDED, Finding.ABSENT)
+    asked_s = next(at_s for hint, at_s in hints if hint == PanelHint.UNCOVER_FACE)
+    went_on_s = next(at_s for hint, at_s in hints if at_s > asked_s)
+    assert went_on_s - asked_s >= VisitConfig().uncover_s
+    assert (visit.before.gentle, visit.before.prompted) == (True, True)
 
 
 def test_a_head_that_was_away_for_long_is_followed_anew() -> None:

@@ -209,11 +209,31 @@ def test_what_another_witness_lacks_is_asked_for_in_the_same_try() -> None:
     who = visitor()
     who.stand(8)
     before = who.challenge.verdict()
+    prompt = who.challenge.prompt
     who.challenge.go_on()
-    assert before.verdict is P and who.challenge.verdict().verdict is U
-    who.stand(4)
-    assert who.challenge.verdict().verdict is P
-    assert who.challenge.verdict().measures["answers"] == before.measures["answers"] + 1
+    assert before.verdict is P and who.challenge.verdict().verdict is P  # others lack something
+    asked = {prompt}
+    for _ in range(20):
+        who.show((0.0, 0.0))
+        asked.add(who.challenge.prompt)
+    more = (asked - {prompt}).pop()
+    assert more.kind in ("turn_left", "turn_right")
+
+
+def test_going_wrong_while_others_are_waited_for_takes_the_pass_away() -> None:
+    who = visitor()
+    who.stand(8)
+    who.challenge.go_on()
+    for _ in range(12):
+        who.show((0.0, 0.0))
+    toward = who.challenge.prompt.toward
+    assert toward is not None
+    for share in np.linspace(0.0, 1.0, 12):  # the other way
+        who.show((20.0 * share * toward[0], -14.0 * share * toward[1]))
+    for _ in range(4):
+        who.show((20.0 * toward[0], -14.0 * toward[1]))
+    assert who.challenge.verdict().measures["wrong_way"] > 0
+    assert who.challenge.verdict().verdict is U
 
 
 def test_time_that_runs_out_spends_the_try() -> None:
