@@ -44,6 +44,7 @@ class ObedienceLimits:
     skips: int = 2  # prompts of a try that nothing, or the wrong thing, may come of
     wrong: int = 1  # of them, that may lead the wrong way
     latest_s: float = 20.0
+    nothing_s: float = 9.0  # after that without an answer the person is told what may help, and begins anew
     answers: int = 3  # one more if any was slow
     dearer: int = 2  # so many more for each wrong way and each try before that went wrong; one for a prompt skipped
     most: int = 9
@@ -106,7 +107,7 @@ class Obedience:
             return
         if self._began_s is None:
             self._began_s = tracked.t_s
-        if tracked.t_s - self._began_s > self._limits.latest_s:
+        if tracked.t_s - self._began_s > (self._limits.latest_s if self._latencies else self._limits.nothing_s):
             self.spent = True
             return
         if tracked.epoch != self._epoch:  # another head, or the same after a jump: begin again
