@@ -195,9 +195,10 @@ class CheckIn:
     def _by_finger(self, visit: Visit, step: FingerStep) -> tuple[Settled | None, tuple[Evidence, ...]]:
         """Search for whose finger it is. One that was laid on unasked may be a touch in passing: that is nothing."""
         finger = step.run(visit, None, tries=1, wait_s=None if visit.finger_asked else _IN_PASSING_S)
-        if finger.finding in (Finding.ABSENT, Finding.BROKEN):
+        broken = finger.finding is Finding.BROKEN
+        if finger.finding is Finding.ABSENT or (broken and not visit.finger_asked):
             return None, ()
-        if not finger.matched and visit.tries_left > 0:
+        if not finger.matched and not broken and visit.tries_left > 0:
             again = step.run(visit, None, tries=visit.tries_left)
             finger = again if again.identification is not None or finger.identification is None else finger
         policy = visit.roster.policy_for(finger.identification.person_id if finger.identification else None)

@@ -104,7 +104,7 @@ class FaceStep:
         What an earlier try came to is not forgotten because a later one came to less, or the person left.
         """
         try:
-            for _ in range(tries):
+            for left in reversed(range(tries)):
                 found = self._one_try(visit)
                 if found.finding is Finding.BROKEN:
                     return self._broken(visit)
@@ -112,7 +112,7 @@ class FaceStep:
                 if found.matched or found.finding in (Finding.ATTACK, Finding.ABSENT):
                     break
                 visit.tries_left -= 1
-                self._again(visit, uncover=found.finding is Finding.UNDECIDED and visit.tries_left > 0)
+                self._again(visit, uncover=found.finding is Finding.UNDECIDED and left > 0)
         except DeviceError:  # noted on the screen and in the log by the camera's own thread
             return self._broken(visit)
         return visit.face
@@ -180,14 +180,22 @@ class FaceStep:
         taken_ns = visit.clock.monotonic_ns()
         with visit.timed("detect"):
             seen = replace(look(self.engine, frame), taken_ns=taken_ns)
-        self.note(seen)
+        self._note_approach(seen)
         return seen
 
-    def note(self, seen: Look) -> None:
-        """Remember how near the face was, and the room if nobody is near; the station tells what it saw, too."""
+    def _note_approach(self, seen: Look) -> float | None:
+        """Remember how near the face was, as a share of the picture's width."""
         share = None if seen.face is None else seen.face.box[2] / seen.frame.pixels.shape[1]
-        at_s = seen.frame.monotonic_ns / 1e9
-        self.approach.note(share, at_s)
+        self.approach.note(share, seen.frame.monotonic_ns / 1e9)
+        return share
+
+    def note(self, seen: Look) -> None:
+        """What the station saw between visits: how near a face was, and the room if nobody is near.
+
+        Nothing is learned of the room during a visit: somebody whose face is not found, because a hat is being taken
+        off before it, still stands in it.
+        """
+        share, at_s = self._note_approach(seen), seen.frame.monotonic_ns / 1e9
         if seen.hint == RetryReason.NO_FACE.value:
             self.room.feed(seen.frame.pixels, at_s)
         elif seen.face is not None and share is not None and share < _FAR * self.face.near_width_share:

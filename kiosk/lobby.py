@@ -26,6 +26,7 @@ from web.panel.facade import PanelStep
 _IDLE_LOOK_S = 0.1  # between two looks for somebody, so that an empty room costs little
 _NEAR_LOOKS = 2
 _GONE_LOOKS = 4
+_GLANCES = 15  # a second's
 _FRAME_WAIT_S = 0.2
 _GO_ON = frozenset({"next", "done"})
 
@@ -140,9 +141,10 @@ class Lobby:
         """
         if self.fresh().policy.claim_first:
             return None
-        seen = self.glance() if self._may_search() else None
-        if seen is not None and self._is_near(seen):
-            return seen
+        for _ in range(_GLANCES if self._may_search() else 0):  # whoever types looks at the keys, and up again
+            seen = self.glance()
+            if seen is not None and self._is_near(seen):
+                return seen
         return FingerLaid(asked=True) if self.fingers is not None and self._may_search_fingers() else None
 
     def _camera_works(self) -> bool:

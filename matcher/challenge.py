@@ -67,16 +67,15 @@ class ChallengeScript:
     def next(self, asked: Sequence[Prompt], *, far: bool = False) -> Prompt:
         """A prompt that sends the head at least a right angle away from where the last one ``asked`` sent it.
 
-        After two nods something sideways is asked: a nod alone says too little about the solid. ``far``: a turn to a
-        side in words, which leads further than a dot does and says more than a nod; ``gentle`` ones stay gentle.
+        After two nods something sideways is asked: a nod alone says too little about the solid. ``far``: something
+        sideways, more often in words, which lead further than a dot does; ``gentle`` ones stay gentle.
         """
         choices = [prompt for prompt in (_GENTLE if self.gentle else _USUAL) if _elsewhere(prompt, asked[-1:])]
         if len(asked) >= 2 and not any(_is_sideways(prompt) for prompt in asked):
             choices = [prompt for prompt in choices if _is_sideways(prompt)]
         if far:
-            choices = [prompt for prompt in choices if _is_sideways(prompt)] or choices
-        if far and not self.gentle:
-            choices = [prompt for prompt in choices if prompt.dot is None] or choices
+            sideways = list(dict.fromkeys(prompt for prompt in choices if _is_sideways(prompt)))
+            choices = [*sideways, *(prompt for prompt in sideways if prompt.dot is None)] or choices
         return self._rng.choice(choices)
 
     def hold_s(self) -> float:

@@ -20,6 +20,7 @@ from matcher.ports import DetectedFace
 from matcher.relief import FaceAtRest, Heights
 from models.biometrics import Float32Array, UInt8Array
 
+_SURE_DEG, _LENGTHENED = 2.0, 1.5
 Shift = tuple[float, float]  # eye distances along the face's axes
 
 
@@ -68,9 +69,10 @@ class LocatesPoints(Protocol):
 class Tracked:
     """One frame of the track. ``moved`` is against the head at rest, None as long as that is not known.
 
-    ``heights`` is what the patches say, None where they were not found. ``turned_deg`` is what the parallax of the
-    patches, or else of the points, says of yaw and pitch; ``again`` the second detector's nose, the mean of the last
-    frames because one alone is noisy.
+    ``heights`` is what the patches say, None where they were not found. ``turned_deg`` is yaw and pitch: the way is the
+    patches', how far is lengthened by the points; ``held``: patches are lost, and it is what they told a moment ago;
+    after that it is what the points say. ``again`` is the second detector's nose, the mean of the last frames because
+    one alone is noisy.
     """
 
     t_s: float
@@ -80,6 +82,7 @@ class Tracked:
     turned_deg: tuple[float, float] = (0.0, 0.0)
     again: tuple[float, float] = (0.0, 0.0)
     heights: Heights | None = None
+    held: bool = False
 
 
 class HeadTrack:
@@ -119,6 +122,7 @@ class HeadTrack:
         self.frames += 1
         if not self._follows(seen, t_s):
             self._forget()
+            self.front = None  # it may be another head's
         self._last = (seen, t_s)
         if self._followed is None:
             self._begin(seen, t_s, pixels)
@@ -151,16 +155,17 @@ class HeadTrack:
         self._before = (moved.nose, patches, t_s)
         self._again = [*self._again, moved.nose_again][-self.limits.again_frames :]
         again = np.mean(self._again, axis=0)
-        turned = self._turned(moved, heights, t_s)
-        return Tracked(t_s, seen, self.epoch, moved, turned, (float(again[0]), float(again[1])), heights)
+        turned, held = self._turned(moved, heights, t_s)
+        return Tracked(t_s, seen, self.epoch, moved, turned, (float(again[0]), float(again[1])), heights, held)
 
-    def _turned(self, moved: Parallax, heights: Heights | None, t_s: float) -> tuple[float, float]:
+    def _turned(self, moved: Parallax, heights: Heights | None, t_s: float) -> tuple[tuple[float, float], bool]:
         """Yaw and pitch by the patches; while they are lost for a moment as they last were; else by the points."""
         if heights is not None:
             self._told = (_as_far(heights.turned_deg, turned_deg(moved)), t_s)
+            return self._told[0], False
         if self._told is not None and t_s - self._told[1] <= self.limits.told_s:
-            return self._told[0]
-        return turned_deg(moved)
+            return self._told[0], True
+        return turned_deg(moved), False
 
     def _forget(self) -> None:
         self.epoch += 1
@@ -182,7 +187,8 @@ class HeadTrack:
     def _begin(self, seen: Points, t_s: float, pixels: UInt8Array | None) -> None:
         """Wait for the face to rest and to look here, as the front is known from before, or as it seems to be."""
         if self.front is None:
-            self._begin_rest(seen, t_s, pixels, long_s=self.limits.rest_again_s if self._prompted else 0.0)
+            may_be_turned = self._prompted or self.epoch > 0
+            self._begin_rest(seen, t_s, pixels, long_s=self.limits.rest_again_s if may_be_turned else 0.0)
             return
         self._away_s = t_s if self._away_s is None else self._away_s
         if t_s - self._away_s > self.limits.front_wait_s:  # another face, or what was known was no front
@@ -241,8 +247,13 @@ class HeadTrack:
 
 
 def _as_far(patches: tuple[float, float], points: tuple[float, float]) -> tuple[float, float]:
-    """The patches' way, and how far both say it goes: patches of some noses lag behind, above all in a nod."""
+    """The patches' way, and how far both say it goes: patches of some noses lag behind, above all in a nod.
+
+    Points see a head in bent paper, too: they may lengthen what the patches say by half, and nothing out of nothing.
+    """
     far = math.hypot(*patches)
-    along = (patches[0] * points[0] + patches[1] * points[1]) / far if far > 0 else 0.0
-    share = (far + along) / (2 * far) if along > far else 1.0
+    if far < _SURE_DEG:
+        return patches
+    along = (patches[0] * points[0] + patches[1] * points[1]) / far
+    share = min(max((far + along) / (2 * far), 1.0), _LENGTHENED)
     return share * patches[0], share * patches[1]

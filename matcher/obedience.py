@@ -1,11 +1,11 @@
 """The witness ``challenge``: whether a head did what it was asked, where and when. Owns the sequence of one try.
 
 The parallax of the nose says where the head went. Three prompts must be answered, each within 30 degrees of its
-direction and not faster than anybody can obey; four if any answer was slow; one more for a prompt that nothing came of,
-two more for one that led the wrong way. The third such prompt spends the try, or the second that led the wrong way.
-After a try that ended so, two more are asked from the beginning. A few in a hundred simulated films that move of
-themselves, or that recorded an earlier visit, pass this witness: who shows a film must also get past the others.
-Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
+direction; four if any answer was slow; one more for a prompt that nothing came of, two more for one that led the wrong
+way, or was answered sooner than anybody can obey. The third such prompt spends the try, or the second that led the wrong
+way; nine seconds without any answer do, too. After a try that ended so, two more are asked from the beginning. A few in
+a hundred simulated films that move of themselves, or that recorded an earlier visit, pass this witness: who shows a film
+must also get past the others. Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Obedience:
     ) -> None:
         self._track, self._script, self._limits = track, script, limits or ObedienceLimits()
         self._sign = 1.0 if mirrored else -1.0  # in a picture that is not mirrored the own right is smaller x
-        self._strikes, self._more = strikes, 0
+        self._strikes, self._wrong, self._ever_answered = strikes, 0, False
         self.spent = self.disobeyed = False
         self._began_s: float | None = None
         self._epoch = 0
@@ -88,7 +88,8 @@ class Obedience:
         self._shown_s = self._next_s = math.inf
         self._shown_at: Direction = (0.0, 0.0)
         self._heading: Direction | None = None  # where the head was going when the prompt was shown
-        self._there = self._astray = self._skips = self._wrong = 0
+        self._there = self._astray = self._more = 0
+        self._skips = self._wrong  # whoever jumps does not get rid of those
         self._waited_s = self.farthest_deg = 0.0
         self._slow = False
         self._latencies: list[float] = []
@@ -107,7 +108,7 @@ class Obedience:
             return
         if self._began_s is None:
             self._began_s = tracked.t_s
-        if tracked.t_s - self._began_s > (self._limits.latest_s if self._latencies else self._limits.nothing_s):
+        if tracked.t_s - self._began_s > (self._limits.latest_s if self._ever_answered else self._limits.nothing_s):
             self.spent = True
             return
         if tracked.epoch != self._epoch:  # another head, or the same after a jump: begin again
@@ -135,7 +136,7 @@ class Obedience:
             toward = prompt.toward or (0.0, 0.0)
             measures[f"asked_{place}_deg"] = float(round(math.degrees(math.atan2(-toward[1], toward[0])) % 360))
             measures[f"latency_{place}_s"] = round(latency_s, 3)
-        passed = len(self._latencies) >= self._needed() - self._more and not self.spent  # more was asked for others
+        passed = self._enough() and not self.spent
         return PresentationEvidence(self.name, WitnessVerdict.PASSED if passed else WitnessVerdict.UNDECIDED, measures)
 
     def hint(self) -> ChallengeHint | None:
@@ -165,11 +166,12 @@ class Obedience:
         return self.spent or self._enough()
 
     def _ask(self, tracked: Tracked) -> None:
-        if len(self._asked) >= self._limits.most:
+        if len(self._asked) >= self._limits.most + self._more:  # what others lack does not use up this one's prompts
             self.spent = True
             return
         self._came_from = self.prompt
-        self.prompt = self._script.next(self._asked, far=self._more > 0)
+        shown = [] if self.prompt == REST else [self.prompt]  # nothing may have come of it, but the head may be there
+        self.prompt = self._script.next([*self._asked, *shown], far=self._more > 0)
         self._asked.append(self.prompt)
         self._shown_s, self._next_s = tracked.t_s, math.inf
         self._shown_at = self._way(tracked)
@@ -180,13 +182,16 @@ class Obedience:
         if toward is not None and not math.isfinite(self._next_s):  # a prompt is shown and not answered yet
             self._waited_s = tracked.t_s - self._shown_s
             self._settle(way)
-            self._there = self._there + 1 if self._is_there(way, toward) else 0
+            if not tracked.held:
+                self._there = self._there + 1 if self._is_there(way, toward) else 0
             if self._there >= self._limits.frames:
                 self._answered(tracked.t_s)
                 return
             if self._waited_s > self._limits.prompt_s:
                 self._skipped(tracked.t_s)
                 return
+        if tracked.held:  # one look of the patches is one frame, however long it is held on to
+            return
         self._astray = self._astray + 1 if self._went_astray(way) else 0
         if self._astray >= self._limits.astray_frames:
             self._wrong += 1
@@ -200,6 +205,7 @@ class Obedience:
             self._skipped(t_s)
             return
         self._latencies.append(latency_s)
+        self._ever_answered = True
         quick_s = self._limits.quick_s if self.prompt.dot is None else self._limits.quick_to_dot_s
         self._slow = self._slow or latency_s > quick_s
         self._heading = self.prompt.toward

@@ -132,14 +132,14 @@ class PresentationCheck:
         return obedience.hint() if obedience else None
 
     def spent(self) -> bool:
-        """Whether this try can pass no more: a witness broke, or the head went wrongly, too early or too late."""
+        """Whether this try can pass no more: a witness broke, or the head went wrongly, or too late."""
         obedience = self._obedience()
         return bool(self._broken & self.required) or (obedience is not None and obedience.spent)
 
     def then(self) -> TriesBefore:
         """What this try, should it come to nothing, leaves to the next one.
 
-        A strike is a head that went where it was never asked to go, or faster than anybody can. How the face looked
+        A strike is a try that ended after the head went where it was never asked to go, or sooner than it can. How the face looked
         from the front is no part of it: glasses may have been taken off since.
         """
         obedience = self._obedience()

@@ -34,7 +34,7 @@ class SolidLimits:
     misfit: float = 0.09
     frames: int = 2  # in a row
     ways: int = 2  # of which one at least is sideways
-    one_way_frames: int = 15  # so many in one direction sideways say as much
+    one_way_frames: int = 12  # so many in a row in one direction sideways say as much
     solid_share: float = 0.55  # of the angle that the plane of the face shows
     plane_deg: tuple[float, float] = (27.0, 33.0)  # so far the plane must have turned to be called one
     plane_again_deg: float = 15.0  # as the second detector sees it: glasses make one of them wrong, seldom both
@@ -59,7 +59,7 @@ class SolidHead:
 
     def _forget(self) -> None:
         self._rows: dict[Way, int] = {}
-        self._seen: dict[Way, int] = {}
+        self._longest: dict[Way, int] = {}
         self._ways: set[Way] = set()
         self._flat = self._flattest = self._flat_frames = self._solid = self._turned = 0
 
@@ -74,19 +74,19 @@ class SolidHead:
         if tracked.epoch != self._epoch:
             self._epoch = tracked.epoch
             self._forget()
-        if tracked.moved is None or self._failed:
+        if tracked.moved is None or tracked.held or self._failed:
             return
         flat = self._as_plane(tracked, tracked.moved)
         self._flat = self._flat + 1 if flat else 0
         self._flat_frames += flat
         self._flattest = max(self._flat, self._flattest)
-        self._turned += tracked.heights is not None and self._far(tracked)
+        self._turned += tracked.heights is not None and self._far(tracked.heights.turned_deg)
         longer = self._flat_frames > max(self._solid, self._turned)
         self._failed = self._flat >= self._limits.plane_frames and longer
         solid = [way for axis in (0, 1) if (way := self._as_solid(tracked, tracked.moved, axis)) is not None]
         self._solid += bool(solid)
         self._rows = {way: self._rows.get(way, 0) + 1 for way in solid}
-        self._seen |= {way: self._seen.get(way, 0) + 1 for way in solid}
+        self._longest |= {way: max(frames, self._longest.get(way, 0)) for way, frames in self._rows.items()}
         self._ways |= {way for way, frames in self._rows.items() if frames >= self._limits.frames}
 
     def verdict(self) -> PresentationEvidence:
@@ -104,18 +104,19 @@ class SolidHead:
         }
         return PresentationEvidence(self.name, verdict, measures)
 
-    def _far(self, tracked: Tracked) -> bool:
-        return any(abs(turn) >= far for turn, far in zip(tracked.turned_deg, self._limits.turned_deg, strict=True))
+    def _far(self, turned: tuple[float, float]) -> bool:
+        return any(abs(turn) >= far for turn, far in zip(turned, self._limits.turned_deg, strict=True))
 
     def _seen_enough(self) -> bool:
         sideways = [way for way in self._ways if way[0] == 0]
         if len(self._ways) >= self._limits.ways and sideways:
             return True
-        return any(self._seen[way] >= self._limits.one_way_frames for way in sideways)
+        return any(self._longest[way] >= self._limits.one_way_frames for way in sideways)
 
     def _as_solid(self, tracked: Tracked, moved: Parallax, axis: int) -> Way | None:
         """The way in which nose (twice) and jaw went apart as those of a head; None if they did not."""
-        limits, turned = self._limits, tracked.turned_deg[axis]
+        limits = self._limits  # the patches' own word, where they gave it: points see a head in bent paper
+        turned = (tracked.turned_deg if tracked.heights is None else tracked.heights.turned_deg)[axis]
         sign = 1 if turned > 0 else -1
         seen = (
             sign * turned >= limits.turned_deg[axis],

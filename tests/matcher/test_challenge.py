@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -209,18 +210,25 @@ def test_what_another_witness_lacks_is_asked_for_in_the_same_try() -> None:
     who = visitor()
     who.stand(8)
     before = who.challenge.verdict()
-    prompt = who.challenge.prompt
     who.challenge.go_on()
-    assert before.verdict is P and who.challenge.verdict().verdict is P  # others lack something
-    asked = {prompt}
-    for _ in range(20):
-        who.show((0.0, 0.0))
-        asked.add(who.challenge.prompt)
-    more = (asked - {prompt}).pop()
-    assert more.kind in ("turn_left", "turn_right")
+    assert (
+        before.verdict is P and who.challenge.verdict().verdict is U
+    )  # the pass comes from a frame in which it was obeyed
+    who.stand(4)
+    assert who.challenge.verdict().verdict is P
+    assert who.challenge.verdict().measures["answers"] == before.measures["answers"] + 1
 
 
-def test_going_wrong_while_others_are_waited_for_takes_the_pass_away() -> None:
+def test_what_others_lack_does_not_use_up_the_prompts_of_a_try() -> None:
+    who = visitor()
+    for _ in range(12):
+        who.stand(4)
+        assert who.challenge.verdict().verdict is P
+        who.challenge.go_on()
+    assert not who.challenge.spent
+
+
+def test_after_a_jump_nothing_is_asked_for_others_and_wrong_ways_still_count() -> None:
     who = visitor()
     who.stand(8)
     who.challenge.go_on()
@@ -228,12 +236,41 @@ def test_going_wrong_while_others_are_waited_for_takes_the_pass_away() -> None:
         who.show((0.0, 0.0))
     toward = who.challenge.prompt.toward
     assert toward is not None
-    for share in np.linspace(0.0, 1.0, 12):  # the other way
+    for share in (*np.linspace(0.0, 1.0, 12), 1.0, 1.0, 1.0, 1.0):  # the other way
         who.show((20.0 * share * toward[0], -14.0 * share * toward[1]))
-    for _ in range(4):
-        who.show((20.0 * toward[0], -14.0 * toward[1]))
-    assert who.challenge.verdict().measures["wrong_way"] > 0
-    assert who.challenge.verdict().verdict is U
+    assert who.challenge.verdict().measures["wrong_way"] == 1.0
+    who.now_s += 2.0  # somebody else may stand there now
+    for _ in range(12):
+        who.show((0.0, 0.0))
+    measures = who.challenge.verdict().measures
+    assert (measures["answers"], measures["needed"], measures["wrong_way"]) == (0.0, 5.0, 1.0)
+
+
+def test_what_others_lack_cannot_be_foreseen() -> None:
+    script, ways = ChallengeScript(rng=Random(0)), set()
+    for _ in range(60):
+        asked: list[Prompt] = []
+        for _ in range(4):
+            asked.append(script.next(asked, far=True))
+        assert all(abs(prompt.toward[0]) > 0.1 for prompt in asked if prompt.toward is not None)
+        ways.add(tuple((prompt.kind, prompt.dot) for prompt in asked))
+    assert len(ways) > 40
+
+
+def test_a_turn_that_is_only_held_on_to_is_no_second_look() -> None:
+    who = visitor()
+    while who.challenge.prompt == REST:
+        who.show((0.0, 0.0))
+    toward = who.challenge.prompt.toward
+    seen = who.track.add(who.skull.seen(), who.now_s)
+    assert toward is not None and seen is not None
+    mistaken = replace(seen, turned_deg=(-20.0 * toward[0], 20.0 * toward[1]))
+    for number in range(8):
+        at_s = who.now_s + 0.4 + number * FRAME_S
+        who.challenge.follow(replace(mistaken, t_s=at_s, held=number > 0))
+    assert who.challenge.verdict().measures["answers"] == 0.0
+    who.challenge.follow(replace(mistaken, t_s=who.now_s + 1.2))
+    assert who.challenge.verdict().measures["answers"] == 1.0
 
 
 def test_time_that_runs_out_spends_the_try() -> None:
