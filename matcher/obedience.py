@@ -2,10 +2,10 @@
 
 The parallax of the nose says where the head went. Three prompts must be answered, each within 30 degrees of its
 direction; four if any answer was slow; one more for a prompt that nothing came of, two more for one that led the wrong
-way, or was answered sooner than anybody can obey. The third such prompt spends the try, or the second that led the wrong
-way; nine seconds without any answer do, too. After a try that ended so, two more are asked from the beginning. A few in
-a hundred simulated films that move of themselves, or that recorded an earlier visit, pass this witness: who shows a film
-must also get past the others. Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
+way, or was answered sooner than anybody can obey. The third such prompt spends the try, or the second that led the
+wrong way; nine seconds without any answer do, too. After a try that ended so, two more are asked from the beginning. A
+few in a hundred simulated films that move of themselves, or that recorded an earlier visit, pass this witness: who
+shows a film must also get past the others. Refuses to say whether a head or a sheet moved (``matcher.solid_head``).
 """
 
 from __future__ import annotations

@@ -139,8 +139,8 @@ class PresentationCheck:
     def then(self) -> TriesBefore:
         """What this try, should it come to nothing, leaves to the next one.
 
-        A strike is a try that ended after the head went where it was never asked to go, or sooner than it can. How the face looked
-        from the front is no part of it: glasses may have been taken off since.
+        A strike is a try that ended after the head went where it was never asked to go, or sooner than it can. How the
+        face looked from the front is no part of it: glasses may have been taken off since.
         """
         obedience = self._obedience()
         disobeyed = obedience is not None and obedience.disobeyed
