@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import pytest
 from kiosk_parts import Cast
 
@@ -20,6 +21,7 @@ from kiosk.roster import Roster, SitePerson
 from kiosk.screen import Screen
 from kiosk.verdict import Finding, Found
 from kiosk.visit import Visit
+from matcher.empty_room import EmptyRoom
 from matcher.gallery import Gallery
 from matcher.ports import DetectedFace
 from matcher.presentation import PresentationCheck, TriesBefore
@@ -246,6 +248,32 @@ def test_who_could_not_be_decided_about_gets_time_to_uncover_the_face(cast: Cast
     went_on_s = next(at_s for hint, at_s in hints if at_s > asked_s)
     assert went_on_s - asked_s >= VisitConfig().uncover_s
     assert (visit.before.gentle, visit.before.prompted) == (True, True)
+
+
+def test_nobody_is_asked_to_uncover_where_no_try_with_the_face_follows(cast: Cast, engine: Any, seen: Seen) -> None:
+    hints: list[Any] = []
+    shown = Screen.show
+
+    def noted(screen: Screen, step: PanelStep, **more: Any) -> None:
+        shown(screen, step, **more)
+        hints.append(more.get("hint"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Screen, "show", noted)
+        looked_at(cast, engine, Film(seen("visitor_1", 70)), passes_after=10_000, tries=1)
+    assert PanelHint.UNCOVER_FACE not in hints
+
+
+def test_nothing_is_learned_of_the_room_while_somebody_may_stand_in_it(cast: Cast, engine: Any, seen: Seen) -> None:
+    """A hat that is taken off hides the face for a moment: that picture is no empty room."""
+    fed: list[float] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EmptyRoom, "feed", lambda room, pixels, t_s, **more: fed.append(t_s))
+        hidden = [np.full((480, 640, 3), 90, np.uint8)] * 12
+        looked_at(
+            cast, engine, Film([*seen("visitor_1", 55), *hidden, *seen("visitor_1", 9)]), passes_after=10_000, tries=2
+        )
+    assert fed == []
 
 
 def test_a_head_that_was_away_for_long_is_followed_anew() -> None:

@@ -16,6 +16,7 @@ from matcher.head_track import HeadTrack
 from matcher.obedience import ChallengeHint, Obedience
 from matcher.parallax import asymmetry, measure, plane_deg, turned_deg
 from matcher.ports import DetectedFace
+from matcher.relief import Heights
 from matcher.solid_head import SolidHead
 from models.attendance import WitnessVerdict
 from models.biometrics import Float32Array
@@ -324,3 +325,33 @@ def test_the_parallax_says_how_far_a_head_turned_and_a_plane_hardly_says_anythin
         assert np.hypot(*sheet) < 3.0
     assert plane_deg(measure(flat.seen(), flat.seen(yaw_deg=35)))[0] == pytest.approx(35, abs=4)
     assert asymmetry(solid.seen()) == pytest.approx(0.0, abs=0.01)
+
+
+def seen_by_solid_head(turns_deg: list[float], *, patches_deg: list[float] | None = None) -> SolidHead:
+    """The witness after frames of a head whose points turned so; ``patches_deg``: what patches say instead."""
+    track, skull = HeadTrack(points=None), Skull(noise=0.0)  # type: ignore[arg-type]  # points are handed in
+    witness = SolidHead(track)
+    for number in range(6):
+        track.add(skull.seen(), number * FRAME_S)
+    for number, yaw_deg in enumerate(turns_deg):
+        seen = track.add(skull.seen(yaw_deg=yaw_deg), 0.6 + number * FRAME_S)
+        assert seen is not None
+        if patches_deg is not None:
+            tip = 0.40 * float(np.sin(np.deg2rad(patches_deg[number])))
+            way = (1.0 if tip >= 0 else -1.0, 0.0)
+            nothing = np.zeros(14)
+            seen = replace(seen, heights=Heights(abs(tip), way, nothing, nothing, 0.0))
+        witness.follow(seen)
+    return witness
+
+
+def test_one_direction_is_enough_only_if_it_is_seen_for_long() -> None:
+    there_and_back = [4.0, 8.0, 12.0, 16.0, 16.0, 16.0, 12.0, 8.0, 4.0, 0.0]
+    assert seen_by_solid_head(there_and_back * 4).verdict().verdict is U
+    assert seen_by_solid_head([4.0, 8.0, 12.0, *[16.0] * 14]).verdict().verdict is P
+
+
+def test_points_alone_make_no_solid_where_patches_see_no_turn() -> None:
+    turns = [4.0, 8.0, 12.0, *[16.0] * 14]
+    assert seen_by_solid_head(turns, patches_deg=[0.5] * len(turns)).verdict().measures["solid_frames"] == 0.0
+    assert seen_by_solid_head(turns, patches_deg=turns).verdict().verdict is P

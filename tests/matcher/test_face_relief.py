@@ -14,7 +14,7 @@ from matcher.face_relief import FaceRelief
 from matcher.head_track import HeadTrack, Tracked
 from matcher.parallax import Points
 from matcher.ports import DetectedFace
-from matcher.relief import PLACES, FaceAtRest, Heights
+from matcher.relief import PLACES, FaceAtRest, Heights, _alone
 from matcher.solid_head import SolidHead
 from models.attendance import WitnessVerdict
 from models.biometrics import Float32Array, Float64Array, UInt8Array
@@ -129,6 +129,12 @@ def test_plain_skin_is_not_found_again() -> None:
     points = Skull(noise=0.0).seen()
     plain = np.full((480, 640, 3), 160, np.uint8)
     assert FaceAtRest(plain, points).heights(plain, points) is None
+
+
+def test_a_place_is_alone_by_so_much_or_by_so_many_times() -> None:
+    assert _alone(0.80, 0.74) and not _alone(0.80, 0.76)
+    assert _alone(0.995, 0.96)  # smooth skin in hard light: nearly perfect here, clearly worse elsewhere
+    assert not _alone(0.99, 0.975) and not _alone(0.97, 0.94)
 
 
 # the track
