@@ -14,14 +14,15 @@ from click.testing import CliRunner
 
 from matcher import face_index
 from matcher.commands import evaluate
+from matcher.engines import load_engine
 from matcher.evaluation.footprint import Progress, one_core, resident_bytes
 from matcher.evaluation.fresh_process import measured_apart
 from matcher.evaluation.scale import curve_sizes, evaluate_scale
 from matcher.evaluation.scale_curve import curve_svg
 from matcher.evaluation.scale_face import face_scale
-from matcher.evaluation.scale_finger import _compared_here, _drawn_here, finger_scale
+from matcher.evaluation.scale_finger import _compared_here, _drawn_here, _found_at_least, finger_scale
 from matcher.evaluation.synthetic_faces import SyntheticFaces
-from models.biometrics import Modality
+from models.biometrics import Modality, Template
 from models.errors import InputError, MusterError
 
 
@@ -76,8 +77,17 @@ class TestFingerScale:
         assert report["search_rank1"] <= 1
         assert report["rank1"] > 0.5
         assert report["exhaustive_rank1"] > 0.5
+        assert report["rank1"] <= report["found_at_least"] <= 1.0
         assert report["search_ms"]["p95"] >= report["search_ms"]["median"] > 0
         assert told[-1] == (180, 180)
+
+    def test_a_mate_that_scores_higher_than_what_came_first_was_lost_and_another_was_not(self) -> None:
+        engine = load_engine("minutiae")
+        touches = {finger: [_drawn_here([finger], touch, 2)[0] for touch in (1, 2)] for finger in range(4)}
+        payloads = [touches[finger][0] for finger in range(4)]
+        mated = {finger: Template(engine.format, touches[finger][1]) for finger in range(4)}
+        first = {0: 0, 1: 1, 2: 3, 3: 2}
+        assert _found_at_least(engine, payloads, mated, first, {0: 0.5, 1: 0.5, 2: -1.0, 3: 2.0}) == 2 / 3
 
     def test_a_seed_gives_the_same_fingers_and_touches(self) -> None:
         assert _drawn_here([3, 4], 1, 9) == _drawn_here([3, 4], 1, 9)
