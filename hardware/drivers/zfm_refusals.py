@@ -18,6 +18,12 @@ RETRIES = {
     Confirmation.FEW_POINTS: RetryReason.FINGER_FEW_POINTS,
     Confirmation.FINGERS_DIFFER: RetryReason.FINGERS_DIFFER,
 }
+_ABOUT_A_FINGER = {
+    Command.GET_IMAGE,
+    Command.IMAGE_TO_CHARACTERISTICS,
+    Command.REGISTER_MODEL,
+    Command.UPLOAD_IMAGE,
+}
 _PASSWORD = {Confirmation.WRONG_PASSWORD, Confirmation.PASSWORD_NEEDED}
 _DAMAGED = {Confirmation.PACKET_ERROR, Confirmation.RECEIVE_FAILED, Confirmation.WRONG_ADDRESS}
 
@@ -25,8 +31,10 @@ _DAMAGED = {Confirmation.PACKET_ERROR, Confirmation.RECEIVE_FAILED, Confirmation
 def refuse(command: Command, confirmation: int) -> NoReturn:
     """Raise what a confirmation other than OK means: CaptureRetry, DeviceProtocolError or DeviceError."""
     known = {int(code): code for code in Confirmation}.get(confirmation)
-    if known in RETRIES:
+    if known in RETRIES and command in _ABOUT_A_FINGER:
         raise CaptureRetry(RETRIES[known])
+    if known in RETRIES:  # what was asked before the line broke, answered late
+        raise DeviceProtocolError(f"The sensor answers {command.name} with {known.name}: that answers another order.")
     if known in _PASSWORD:
         raise DeviceError("The sensor refuses the password.", code="device_password")
     if known in _DAMAGED:

@@ -16,6 +16,8 @@ from hardware.drivers.zfm_sensor import ZfmSensor
 from hardware.simulation.finger_matcher import FingerMatcher
 from hardware.simulation.glass import HandGlass
 from hardware.simulation.zfm_chip import ZfmChip
+from hardware.zfm.codes import Confirmation
+from hardware.zfm.frame import Packet, PacketKind, encode
 from models.biometrics import Template, TemplateFormat
 from models.errors import CaptureRetry, DeviceError, DeviceProtocolError, DeviceTimeout
 
@@ -206,3 +208,25 @@ def test_a_sensor_that_sends_more_than_it_can_hold_is_stopped_before_the_deadlin
     line.spoiler = too_much
     with pytest.raises(DeviceProtocolError, match="more after UPLOAD_CHARACTERISTICS than it can hold"):
         sensor.read_characteristics(1)
+
+
+def answers_an_earlier_order(rng: random.Random, frames: list[bytes]) -> Stream:
+    """The "no finger" to the search that was under way when the cable was pulled."""
+    return iter([encode(Packet(PacketKind.ACK, bytes([Confirmation.NO_FINGER])))])
+
+
+def test_a_late_answer_to_an_earlier_order_is_the_lines_fault_and_nothing_for_a_person_to_mend() -> None:
+    """A kiosk whose sensor was plugged in again in the middle of a search ended over this."""
+    sensor, line, _clock = talk(seed=1)
+    sensor.close()
+    line.closed, line.spoiler = False, answers_an_earlier_order
+    with pytest.raises(DeviceProtocolError):
+        sensor.open()
+    line.closed, line.spoiler = False, None
+    sensor.open()
+    line.spoiler = answers_an_earlier_order
+    assert sensor.capture(timeout_s=0) is False
+    with pytest.raises(CaptureRetry):
+        sensor.convert(1)
+    with pytest.raises(DeviceProtocolError):
+        sensor.count()

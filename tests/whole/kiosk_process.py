@@ -114,7 +114,8 @@ def main() -> None:
             printer=EscPosPrinter("network", address=printer.address),
             on_result=results.append,
         )
-        thread = threading.Thread(target=kiosk.run, name="kiosk", daemon=True)
+        ending = threading.Event()
+        thread = threading.Thread(target=_run, args=(kiosk, ending), name="kiosk", daemon=True)
         began_s = time.monotonic()
         thread.start()
         person = Person(scene, kiosk, visitors, lay_card=cards.lay, take_card=cards.take)
@@ -148,8 +149,16 @@ def main() -> None:
                     parcels=kiosk.parcels.counts().pending if kiosk.parcels else None,
                     slips=basket.thrown,
                 )
+        ending.set()
         kiosk.stop()
         thread.join(15)
+
+
+def _run(kiosk: Kiosk, ending: threading.Event) -> None:
+    """A kiosk that ends unasked takes the process with it, as under a service manager."""
+    kiosk.run()
+    if not ending.is_set():
+        os._exit(3)
 
 
 def _until(done: Any, what: str) -> None:
