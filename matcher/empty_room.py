@@ -21,6 +21,7 @@ WIDTH, HEIGHT = 160, 120
 _DOWN, _ACROSS = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
 _PLACES = np.stack([np.ones_like(_ACROSS), _ACROSS / WIDTH - 0.5, _DOWN / HEIGHT - 0.5], axis=-1)
 BoolArray = npt.NDArray[np.bool_]
+Bool3Array = npt.NDArray[np.bool_]  # of each channel
 Box = tuple[float, float, float, float]
 
 
@@ -43,6 +44,9 @@ class RoomLimits:
     structured_cells: int = 60
     correlation: float = 0.5
     most_ramp: float = 0.5  # how differently light may have changed from edge to edge
+    white: float = 250.0  # gray levels from which a channel may be any brighter
+    whiter: float = 0.35  # by so much (logarithm) it is believed to be, at most
+    least_unwhite: float = 0.15  # share of the cells to hold on to by which the light can be told without white ones
     plain_gain: float = 0.22  # a bare wall has only its brightness: a light that changed more hides it
 
 
@@ -127,8 +131,11 @@ class EmptyRoom:
         if int(firm.sum()) >= limits.structured_cells:
             gray = _gray(small)
             correlation = _correlation(_detail(gray, limits.floor)[firm], study.detail[firm])
-        light = self._light(ratio, held, plain=correlation is None)
-        apart = _largest(np.abs(ratio - light))
+        white = self._model >= limits.white, small >= limits.white
+        unwhite = held & ~(white[0] | white[1]).any(axis=-1)
+        enough = unwhite.sum() >= limits.least_unwhite * held.sum()
+        light = self._light(ratio, unwhite if enough else held, plain=correlation is None)
+        apart = _largest(np.abs(self._beyond_white(ratio - light, *white)))
         same = (apart <= study.slack) & self._known
         recognised = correlation is not None and correlation >= limits.correlation
         if correlation is not None and not recognised:
@@ -174,6 +181,16 @@ class EmptyRoom:
             levels = np.log(self._model + np.float32(limits.floor))
             self._studied = _Study(levels, detail, np.abs(detail) >= limits.structure, slack.astype(np.float32))
         return self._studied
+
+    def _beyond_white(self, apart: Float32Array, known: Bool3Array, seen: Bool3Array) -> Float32Array:
+        """How far channels lie apart, where a white one may have been brighter than the camera could tell.
+
+        A wall that was white in strong light may look darker than the known white by less than the light fell, one that
+        is white now brighter by less than it rose.
+        """
+        whiter = np.float32(self._limits.whiter)
+        apart = np.where(known & (apart > 0), np.maximum(apart - whiter, 0), apart)
+        return np.asarray(np.where(seen & (apart < 0), np.minimum(apart + whiter, 0), apart), np.float32)
 
     def _light(self, ratio: Float32Array, held: BoolArray, *, plain: bool) -> Float32Array:
         """How much lighter each channel became, as a plane over the picture; robust against what covers the room."""

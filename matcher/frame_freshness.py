@@ -21,7 +21,7 @@ _SMALL = (48, 36)
 _REMEMBERED = 240
 _SAME_MOVEMENT = 12  # frames in a row that follow the same way as others did before; fewer may do so by chance
 _EARLIER = 8  # at least so many frames before
-_LIKE = 0.3  # as much of its own movement may differ
+_LIKE = 0.3  # as much of its own movement may each differ
 _MOVEMENT = 1.2  # gray levels within those frames; less is no movement
 
 
@@ -84,4 +84,6 @@ class FrameFreshness:
         if moved < _MOVEMENT:
             return False
         lags = np.array([row[-_EARLIER - most : len(row) - _EARLIER + 1] for row in self._apart if len(row) > most])
-        return bool(lags.mean(axis=0).min() < _LIKE * moved)
+        return bool(
+            lags.max(axis=0).min() < _LIKE * moved
+        )  # each of them: a head that comes back does so at its own pace

@@ -112,6 +112,19 @@ def test_another_light_than_before_is_still_the_same_room(gain: float, ramp: flo
     assert watched(known, held(ROOM, SHEET), gain=gain, ramp=ramp).verdict is not P
 
 
+@pytest.mark.parametrize(("before", "gain", "ramp"), [(1.6, 1.2, -0.2), (1.6, 1.0, 0.2), (1.1, 1.6, 0.15)])
+def test_a_wall_that_was_or_is_white_in_strong_light_is_still_the_same_room(
+    before: float, gain: float, ramp: float
+) -> None:
+    """What the camera could only call white says no more than that it was at least so bright."""
+    known = EmptyRoom()
+    for number in range(12):
+        known.feed(noisy(ROOM, number, gain=before), 0.2 * number)
+    assert watched(known, head(ROOM), gain=gain, ramp=ramp).verdict is P
+    assert watched(known, held(ROOM, SHEET), gain=gain, ramp=ramp).verdict is U
+    assert watched(known, held(ROOM, TABLET), gain=gain, ramp=ramp).verdict is not P
+
+
 def test_lights_that_leave_hardly_a_picture_accuse_nobody() -> None:
     assert watched(idle(ROOM), head(ROOM), gain=0.03).verdict is not P
 
