@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from center_parts import Site, wait_until
@@ -30,7 +29,8 @@ ARROWS = {"turn_left": "arrow-left", "turn_right": "arrow-right", "look_up": "ar
 LIFT = TEXTS["hint"]["lift_finger"]
 READ_MS = 600  # a tap on what nobody can have read yet does not count (web/panel/static/steps/choices.js)
 _OBEY_AGAIN_S = 4.0  # a prompt that nothing came of is obeyed once more
-_TOUCH_AGAIN_S = 2.0  # so is a sensor that nothing came of touched once more
+_TOUCHES = 2  # a glass that was not yet seen empty may hide the first one
+_HELD_S, _LIFTED_S = 10.0, 2.0
 
 # Since when the page asks what it asks now.
 WATCH = """() => {
@@ -42,6 +42,8 @@ WATCH = """() => {
     if (now !== before) [before, window.shownAt_ms] = [now, performance.now()];
   }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-step", "data-version"] });
 }"""
+
+REACHABLE = "(selector) => Boolean(document.querySelector(selector)?.checkVisibility({ visibilityProperty: true }))"
 
 SEEN = """() => {
   const words = (selector) => {
@@ -71,6 +73,7 @@ class KioskPage:
         self.prompts: list[str] = []  # what the page asked the head to do, in order
         self._heard: tuple[Any, ...] = ()
         self._heard_s = 0.0
+        self._asked_s: dict[str, tuple[float, float]] = {}  # by the tries left: when the first and last prompt was seen
         self._laid = False
         self._laid_at_tries = ""
 
@@ -103,12 +106,13 @@ class KioskPage:
         """Touch what is there."""
         self.page.click(selector)
 
-    def reaches_for(self, selector: str) -> None:
-        """Touch what may be gone before the hand is there."""
-        from playwright.sync_api import TimeoutError as Gone
-
-        with suppress(Gone):
-            self.page.click(selector, timeout=1000)
+    def reaches_for(self, selector: str) -> bool:
+        """Touch at once what may be gone before the hand is there; whether it was there, and the kiosk heard of it."""
+        if not self.page.evaluate(REACHABLE, selector):
+            return False
+        with self.page.expect_response("**/choose") as heard:
+            self.page.dispatch_event(selector, "click")
+        return bool(heard.value.ok)
 
     def read(self) -> None:
         """Look at what is asked for as long as it takes to read."""
@@ -148,29 +152,34 @@ class KioskPage:
     # what head and finger do
 
     def touches_the_sensor(self, finger: SimulatedFinger) -> None:
-        """Lay a finger on at the start page, and once more if nothing comes of it, until something does."""
-        laid_s = 0.0
+        """Lay a finger on at the start page, and once more if nothing comes of it, as people do, but no oftener."""
+        for _ in range(_TOUCHES):
+            self._lay(finger)
+            if self._begins_within(_HELD_S):
+                return
+            self.lift()
+            if self._begins_within(_LIFTED_S):
+                return
+        raise AssertionError(f"nothing came of {_TOUCHES} touches of the sensor")
 
-        def noticed() -> bool:
-            nonlocal laid_s
-            if self.seen()["step"] != "idle":
-                return True
-            now_s = time.monotonic()
-            if now_s - laid_s > _TOUCH_AGAIN_S:
-                laid_s = now_s
-                self.lift() if self._laid else self._lay(finger)
-            return False
-
-        wait_until(noticed, 30.0)
+    def _begins_within(self, limit_s: float) -> bool:
+        """Whether the start page goes away."""
+        deadline_s = time.monotonic() + limit_s
+        while (idle := self.seen()["step"] == "idle") and time.monotonic() < deadline_s:
+            self.page.wait_for_timeout(5)
+        return not idle
 
     def does_as_told(self, *until: str, lays: Visitor | None = None) -> str:
         """Obey every prompt and lay the finger that is asked for until one of these steps is there; which one."""
+        self._asked_s = {}
 
         def told() -> str | None:
             seen = self.seen()
             if seen["step"] in until:
                 return str(seen["step"])
             if seen["step"] == "challenge":
+                now_s = time.monotonic()
+                self._asked_s[seen["tries"]] = self._asked_s.get(seen["tries"], (now_s, now_s))[0], now_s
                 self._obey(seen)
             elif seen["step"] == "finger" and lays is not None:
                 if seen["tries"] != self._laid_at_tries:
@@ -182,6 +191,19 @@ class KioskPage:
         step = wait_until(told, 60.0)
         self.lift()
         return str(step)
+
+    def looks_a_second(self, refused: AttendanceEvent) -> float:
+        """How many pictures a second the witnesses saw of the first try of a visit that ended without an answer.
+
+        Their number is in the event's evidence, which of several tries without an answer keeps the first one's.
+        """
+        began_s, last_s = next(iter(self._asked_s.values()))
+        seen = [
+            witness.measures["fresh"] + witness.measures["repeated"]
+            for item in refused.evidence for witness in item.presentation if witness.witness == "frame_freshness"
+        ]  # fmt: skip
+        assert seen, "no witness saw anything"
+        return max(seen) / max(last_s - began_s, 0.1)
 
     def stands_there(self, visitor: Visitor) -> None:
         """Take the place before the camera, and be on its newest picture."""

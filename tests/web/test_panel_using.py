@@ -158,6 +158,39 @@ def test_whoever_has_one_page_only_is_done_as_soon_as_it_is_taken(open_page: Any
     assert station.chosen == ["take", "done"]
 
 
+def test_a_trembling_finger_takes_one_page(open_page: Any, station: Any) -> None:
+    page = open_page()
+    page.clock.install()
+    show(page, station, "document")
+    settle(page)
+    tap(page, "[data-choose=take]")
+    station.show("document", pages=1, hint=PanelHint.PAGE_TAKEN)
+    wait_for_state(page, station)
+    settle(page)
+    page.click("[data-choose=take]")  # still the same trembling, though the page was taken meanwhile
+    page.clock.fast_forward(1500)
+    tap(page, "[data-choose=take]")
+    assert station.chosen == ["take", "take"]
+
+
+def test_whoever_reads_that_a_page_was_unclear_may_go_on_at_once_and_nobody_before_reading_it(
+    open_page: Any, station: Any
+) -> None:
+    page = open_page()
+    page.clock.install()
+    show(page, station, "document-pages")
+    settle(page)
+    tap(page, "[data-choose=take]")
+    station.show("document", pages=2, hint=PanelHint.PAGE_UNCLEAR)
+    wait_for_state(page, station)
+    page.click("[data-choose=done]")  # before anybody can have seen that nothing was taken
+    settle(page)
+    station.show("document", pages=2)  # the hint goes, which is nothing new
+    wait_for_state(page, station)
+    tap(page, "[data-choose=done]")
+    assert station.chosen == ["take", "done"]
+
+
 def test_what_was_recorded_is_said_in_its_own_words(open_page: Any, station: Any) -> None:
     page = open_page()
     for errand in ("written_report", "education_in", "presence"):

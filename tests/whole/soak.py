@@ -13,12 +13,10 @@ import argparse
 import http.client
 import json
 import random
-import statistics
 import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -27,21 +25,15 @@ from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 from rich.console import Console
-from sqlalchemy import select
 
 from kiosk.demonstration.visits import PEOPLE
 from kiosk.keys import load_pairing
-from models.errands import Errand
 from models.questions import Question
-from models.store.center import EventRow, ParcelRow, PersonRow
-from models.supervision import SitePolicy
 from tests.whole.crowd import ABSENT, CROWD, STRANGER, UNKNOWN_CARD, gather
-from tests.whole.soak_verdict import ERRANDS, PRESENCE, REPORT, WITNESSED, Event, Record, judge_visit
+from tests.whole.soak_judge import CHALLENGED, PLAIN, Place, judge
+from tests.whole.soak_verdict import Record
 from tests.whole.town import KioskProcess, Town
 
-ALL_DAY = (("00:00", "24:00"),)
-PLAIN = SitePolicy(version="soak-plain", windows=ALL_DAY, face_alone=True, challenge_required=False)
-CHALLENGED = SitePolicy(version="soak-challenge", windows=ALL_DAY, face_alone=True)
 QUESTIONS = (Question.ADDRESS_CHANGED, Question.PHONE_CHANGED)
 _CHALLENGED_BLOCK, _BLOCK = 5, 90  # of every ninety visits of the first kiosk, five are challenged
 KINDS = {
@@ -56,9 +48,6 @@ LANES = 3
 _TOLD_EVERY = 20
 _LIMIT_S = 900.0  # for an answer, however busy the machine is
 _FAULTY, _ABSENT_SHARE = 0.4, 0.8
-_SHORT_LIFE, _WARM_UP, _SAMPLED = 300, 20, 10
-_MOST_GROWTH = 1.05
-_PRINTED = frozenset({REPORT, WITNESSED, *ERRANDS} - {Errand.HELP_REQUEST.value})
 
 
 class Lane(threading.Thread):
@@ -79,12 +68,12 @@ class Lane(threading.Thread):
         self.life = 0
         self._kiosk = self._start()
 
-    @property
-    def kiosk_id(self) -> str:
-        """The kiosk's name at the center."""
+    def place_of(self) -> Place:
+        """The kiosk and its visits, to be judged."""
         pairing = load_pairing(self._town.folder / self._folder / "kiosk")
         assert pairing is not None
-        return pairing.kiosk_id
+        error = repr(self.error) if self.error is not None else ""
+        return Place(self.place, pairing.kiosk_id, self.records, self.slips, self.restarts_s, error)
 
     @property
     def _folder(self) -> str:
@@ -108,7 +97,7 @@ class Lane(threading.Thread):
                     self._town.obey(CHALLENGED if place == 0 else PLAIN)
                     time.sleep(4.0)  # the kiosks ask for their gallery every three seconds
                 self.records.append(self._one(number))
-                self._tell(self.records[-1])
+                self._tell(asdict(self.records[-1]))
                 if number % _TOLD_EVERY == _TOLD_EVERY - 1:
                     each_s = (time.monotonic() - began_s) / (number + 1)
                     sys.stderr.write(f"kiosk {self.place}: {number + 1} visits, {each_s:.2f} s each\n")
@@ -116,10 +105,10 @@ class Lane(threading.Thread):
             self.error = error
             raise
 
-    def _tell(self, record: Record) -> None:
-        """One line a visit, so that a run can be watched, and read if it is broken off."""
+    def _tell(self, words: dict[str, Any]) -> None:
+        """One line a visit and one at the end, so that a run can be watched, and judged if it is broken off."""
         if self._log is not None:
-            self._log.write(json.dumps(asdict(record)) + "\n")
+            self._log.write(json.dumps(words) + "\n")
             self._log.flush()
 
     def end(self) -> None:
@@ -131,6 +120,7 @@ class Lane(threading.Thread):
             self.slips = waiting["slips"]
             if waiting["pending"] == 0 and waiting["parcels"] == 0:
                 self._kiosk.end()
+                self._tell({"place": self.place, "slips": self.slips, "restarts_s": self.restarts_s})
                 return
             time.sleep(0.5)
         raise SystemExit("a kiosk did not deliver its records")
@@ -159,8 +149,8 @@ class Lane(threading.Thread):
             record.outcomes = [result["outcome"] for result in record.seen.pop("results")]
             record.rss_mb = record.seen["rss_mb"]
         except EOFError:
-            if not record.killed:
-                raise
+            if not record.killed:  # as after a power cut, a service manager would start the next one
+                record.wrong.append("the kiosk's process ended by itself")
             self._kiosk.kill()
             self.life += 1
             record.ended = time.time()
@@ -243,123 +233,6 @@ class Lane(threading.Thread):
             self._town.center.start()
 
 
-def attribute(town: Town, lanes: list[Lane]) -> list[str]:
-    """Give every event of the ledger to the visit in whose time it was captured; what is left over is returned."""
-    places = {lane.kiosk_id: lane for lane in lanes}
-    with town.center.center.reading() as session:
-        rows = session.execute(select(EventRow.kiosk_id, EventRow.body).order_by(EventRow.kiosk_id, EventRow.seq)).all()
-        captured = dict(session.execute(select(EventRow.event_id, EventRow.captured_at)).tuples().all())
-    left = []
-    for kiosk_id, text in rows:
-        body = json.loads(text)
-        if body["type"] == "device":
-            continue
-        at = captured[body["event_id"]].timestamp()
-        owner = next((item for item in places[kiosk_id].records if item.began <= at <= item.ended), None)
-        if owner is None:
-            left.append(f"{kiosk_id} {body['seq']} {body['type']}")
-            continue
-        owner.events.append(
-            Event(
-                int(body["seq"]), body["event_id"], at, body["type"], body.get("outcome"), body.get("person_id"),
-                body.get("details") or {},
-            )
-        )  # fmt: skip
-    return left
-
-
-def parcels_missing(town: Town, records: list[Record]) -> int:
-    """Written reports whose pages the center does not have."""
-    with town.center.center.reading() as session:
-        there = set(session.scalars(select(ParcelRow.sha256)))
-    named = [event.details["parcel"] for item in records for event in item.events if "parcel" in event.details]
-    return sum(name not in there for name in named)
-
-
-def memory(lane: Lane) -> list[dict[str, Any]]:
-    """Resident memory at the beginning and the end of each long life of a process, past its warm-up."""
-    lives: dict[int, list[float]] = {}
-    for record in lane.records:
-        if record.rss_mb:
-            lives.setdefault(record.life, []).append(record.rss_mb)
-    longest = max((len(values) for values in lives.values()), default=0)
-    found = []
-    for life, values in sorted(lives.items()):
-        warm = values[min(_WARM_UP, len(values) // 2) :]
-        if len(values) < min(_SHORT_LIFE, longest // 2):
-            continue
-        tenth = max(1, len(warm) // 10)
-        first, last = statistics.median(warm[:tenth]), statistics.median(warm[-tenth:])
-        course = [round(warm[len(warm) * step // _SAMPLED], 1) for step in range(_SAMPLED)]
-        found.append(
-            {
-                "kiosk": lane.place, "life": life, "visits": len(values), "first_tenth_mb": round(first, 1),
-                "last_tenth_mb": round(last, 1), "ratio": round(last / first, 4), "course_mb": course,
-            }
-        )  # fmt: skip
-    return found
-
-
-def slips_wrong(lane: Lane) -> str:
-    """Whether the printer gave out as many receipts as there were to print, in the last process's life."""
-    mine = [record for record in lane.records if record.life == lane.life]
-    events = [event for record in mine for event in record.events]
-    shown = {int(item["receipt"]) for record in mine for item in record.seen.get("receipts", ())}
-    accepted = {"accepted", "already_present", "outside_window", "witnessed"}
-    least = sum(event.type in _PRINTED and event.outcome in accepted for event in events)
-    presences = [event for event in events if event.type == PRESENCE]
-    most = least + len(presences)
-    least += sum(event.seq in shown for event in presences)
-    if any(name == "printer" for record in mine for name, _ in record.pulled):
-        least = 0  # what lay in a printer's memory is lost with its power
-    good = lane.slips is not None and least <= lane.slips <= most
-    return "" if good else f"kiosk {lane.place}: {lane.slips} slips, not {least} to {most}"
-
-
-def judge(lanes: list[Lane], town: Town, *, minutes: float) -> dict[str, Any]:
-    """Count, verify the ledger, compare memory; the figures, and what was found wrong."""
-    left = attribute(town, lanes)
-    records = [record for lane in lanes for record in lane.records]
-    with town.center.center.reading() as session:
-        people = dict(session.execute(select(PersonRow.number, PersonRow.person_id)).tuples().all())
-    for record in records:
-        judge_visit(record, people)
-    report = town.center.verify()
-    lives = [life for lane in lanes for life in memory(lane)]
-    restarts = [seconds for lane in lanes for seconds in lane.restarts_s]
-    wrong = [record for record in records if record.wrong]
-    slips = [text for lane in lanes if (text := slips_wrong(lane))]
-    missing, errors = parcels_missing(town, records), [repr(lane.error) for lane in lanes if lane.error]
-    recorded = Counter(event.type for record in records for event in record.events)
-    found = {
-        "visits": len(records),
-        "minutes": round(minutes, 1),
-        "seconds_a_visit": round(statistics.mean(record.ended - record.began for record in records), 2),
-        "kinds": dict(Counter(record.kind for record in records)),
-        "faults": dict(Counter(record.fault for record in records)),
-        "devices_unplugged_during_a_visit": sum(record.pulled_out() for record in records),
-        "verdicts": dict(Counter(record.verdict for record in records if not record.wrong).most_common()),
-        "recorded": dict(recorded.most_common()),
-        "unexplained": len(wrong),
-        "unexplained_visits": [asdict(record) for record in wrong[:20]],
-        "events_without_a_visit": left[:20],
-        "receipts_shown": sum(len(record.seen.get("receipts", ())) for record in records),
-        "slips_printed": {lane.place: lane.slips for lane in lanes},
-        "slips_wrong": slips,
-        "parcels_missing": missing,
-        "ledger_verified": report.ok,
-        "ledger_events": report.size,
-        "kills": sum(record.killed for record in records),
-        "start_s_median": round(statistics.median(restarts), 2),
-        "start_s_longest": round(max(restarts), 2),
-        "memory": lives,
-        "errors": errors,
-    }
-    flat = bool(lives) and all(life["ratio"] <= _MOST_GROWTH for life in lives)
-    sound = not wrong and not left and not slips and not missing and not errors
-    return found | {"memory_flat": flat, "good": sound and report.ok and flat}
-
-
 @contextmanager
 def _kept(folder: Path) -> Iterator[str]:
     """A new folder that stays."""
@@ -394,8 +267,10 @@ def main() -> None:
         town.center.stop()
         town.center.start()
         for lane in lanes:
-            lane.end()
-        found = judge(lanes, town, minutes=minutes)
+            if lane.error is None:
+                lane.end()
+        places = [lane.place_of() for lane in lanes]
+        found = judge(places, town.center.center, town.folder, minutes=minutes, ended=True)
     Console(stderr=True).print_json(data=found)
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

@@ -2,7 +2,10 @@
 
 A visit is recorded once if it has one event that begins it and exactly the events of what was chosen, linked to it, of
 the person who came. A visit without an event needs a cause that was observed in it: a step that was left, a hint that
-was shown, a device that was pulled out meanwhile, a process that was killed.
+was shown, a device that it needs and that was pulled out meanwhile, a process that was killed, a machine too busy.
+
+A machine counts as too busy if the other kiosks, which are processes of their own, took several times as long as usual
+meanwhile, and the visit got on all the same: one that stands still on one page is stuck, however busy the machine is.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from models.attendance import EventType
@@ -24,6 +28,8 @@ NEEDS = {  # which devices a way to check in cannot do without
     "face": {"camera"}, "stranger": {"camera"}, "finger": {"sensor"}, "finger_alone": {"sensor"},
     "card": {"sensor", "card"}, "card_unknown": {"card"}, "staff": {"sensor"},
 }  # fmt: skip
+_TOO_BUSY = 5.0  # times as long as usual
+_STUCK_SHARE = 0.5  # of a visit on one page is no slow machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,8 @@ class Event:
     outcome: str | None
     person_id: str | None
     details: Mapping[str, Any]
+    policy: str = ""
+    note: str | None = None
 
 
 @dataclass
@@ -58,6 +66,7 @@ class Record:
     pulled: list[tuple[str, float]] = field(default_factory=list)  # which device was unplugged, and when
     seen: dict[str, Any] = field(default_factory=dict)
     rss_mb: float = 0.0
+    slowness: float = 0.0  # of a visit that was given up: how many times as long as usual the other kiosks took then
     verdict: str = ""
     wrong: list[str] = field(default_factory=list)
 
@@ -73,20 +82,52 @@ class Record:
         return at if at is not None and self.seen.get("left_at") == at else None
 
     @property
+    def gave_up(self) -> bool:
+        """Whether the person's patience was over."""
+        return bool(self.seen.get("gave_up"))
+
+    @property
+    def longest_on_a_page_s(self) -> float:
+        """How long one and the same step was on the screen."""
+        times = [at for _, at in self.seen.get("steps", ())] + [self.seen.get("seconds", 0.0)]
+        return max((after - at for at, after in pairwise(times)), default=0.0)
+
+    @property
+    def starved(self) -> bool:
+        """Whether the machine was too busy for a visit that was given up, and the visit got on all the same."""
+        got_on = self.longest_on_a_page_s < _STUCK_SHARE * self.seen.get("seconds", 0.0)
+        return self.gave_up and got_on and self.slowness >= _TOO_BUSY
+
+    @property
+    def needed_gone(self) -> list[str]:
+        """The devices that were unplugged meanwhile and that this visit cannot do without."""
+        needed = set(NEEDS.get(self.kind, ()))
+        if Errand.WRITTEN_REPORT.value in self.told.get("errands", ()):
+            needed |= {"camera"}
+        return [device for device in sorted(needed) if self.pulled_out(device)]
+
+    @property
     def cut_short(self) -> bool:
-        """Whether something observed ended the visit before the person was done."""
-        gone = self.killed or self.walked_at is not None or self.seen.get("swapped", False)
-        return bool(gone or self.seen.get("gave_up") or self.pulled_out())
+        """Whether something observed ended the visit before the person was done. After the beginning nothing but a
+        written report needs a device: one that was unplugged explains only that the person gave up."""
+        left = self.killed or self.walked_at is not None or self.seen.get("swapped", False)
+        return bool(left or self.starved or (self.gave_up and self.needed_gone))
 
     def pulled_out(self, device: str | None = None) -> bool:
         """Whether a device was unplugged while the visit went on."""
         return any(device in (None, name) and self.began <= at <= self.ended for name, at in self.pulled)
 
 
-def judge_visit(record: Record, people: Mapping[str, str]) -> None:
-    """Set ``verdict``, or ``wrong`` if it cannot be explained. ``people``: the ids by number."""
+def judge_visit(record: Record, people: Mapping[str, str], counted: Mapping[str, float] | None = None) -> None:
+    """Set ``verdict``, or ``wrong`` if it cannot be explained.
+
+    ``people``: the ids by number; ``counted``: when each id's presence was first recorded by anybody.
+    """
+    if record.gave_up and not record.starved and not record.needed_gone:
+        stood = f"{record.longest_on_a_page_s:.0f} s on one page, the other kiosks {record.slowness:g} times as slow"
+        record.wrong.append(f"given up, and nobody can say why: {stood}")
     if record.kind == "staff":
-        _judge_staff(record, people)
+        _judge_staff(record, people, counted or {})
         return
     head = _head(record)
     record.wrong += _against_receipts(record)
@@ -100,7 +141,7 @@ def judge_visit(record: Record, people: Mapping[str, str]) -> None:
             record.wrong.append("nothing was recorded, and nobody can say why")
         return
     record.wrong += _against_person(record, head, people) + _against_choices(record, head)
-    record.verdict = "recorded once"
+    record.verdict = "recorded once, and given up on a machine too busy" if record.starved else "recorded once"
 
 
 def _head(record: Record) -> Event | None:
@@ -182,27 +223,39 @@ def _nothing_recorded(record: Record) -> str:
         (record.walked_at is not None, f"walked away at {record.walked_at} before anything was compared"),
         (record.seen.get("swapped"), "somebody else stepped in before anything was compared"),
         (pulled, f"{', '.join(pulled)} unplugged before anything was compared"),
+        (record.starved, "given up on a machine too busy, before anything was compared"),
     )
     return next((cause for observed, cause in causes if observed), "")
 
 
-def _judge_staff(record: Record, people: Mapping[str, str]) -> None:
-    """In once, vouched or refused once, out once; the person vouched for is the one whose number was typed."""
+def _judge_staff(record: Record, people: Mapping[str, str], counted: Mapping[str, float]) -> None:
+    """In once, vouched or refused once, out once; the person vouched for is the one whose number was typed.
+
+    Refused is right only for somebody whose presence was recorded before.
+    """
     acts = Counter(str(event.details.get("act")) for event in record.events if event.type == STAFF)
     vouched = [event for event in record.events if event.type == WITNESSED]
     done = len(vouched) + acts["witness_refused"]
     record.wrong += _against_receipts(record)
     if any(event.type not in (STAFF, WITNESSED) for event in record.events):
         record.wrong.append("something else than staff's acts was recorded")
-    if any(event.person_id != people[record.told["vouches_for"]] for event in vouched):
+    whom = people[record.told["vouches_for"]]
+    if any(event.person_id != whom for event in vouched):
         record.wrong.append("vouched for somebody else")
+    refused = [event for event in record.events if event.details.get("act") == "witness_refused"]
+    if any(counted.get(whom, event.at) >= event.at for event in refused):
+        record.wrong.append("refused to vouch for somebody whose presence nobody had recorded")
     if max(done, acts["sign_in"], acts["sign_out"]) > 1:
         record.wrong.append("an act of staff was recorded twice")
     if (acts["sign_in"], done, acts["sign_out"]) == (1, 1, 1):
         record.verdict = "staff vouched once" if vouched else "staff was refused to vouch, once"
     elif record.killed:
         record.verdict = "staff: the process was killed before all was stored"
-    elif record.pulled_out("sensor") or record.pulled_out("camera"):
-        record.verdict = "staff: a device was unplugged before all was done"
+    elif record.walked_at is not None:
+        record.verdict = f"staff: walked away at {record.walked_at} before all was done"
+    elif record.needed_gone:
+        record.verdict = f"staff: {', '.join(record.needed_gone)} unplugged before all was done"
+    elif record.starved:
+        record.verdict = "staff: given up on a machine too busy"
     else:
         record.wrong.append(f"staff: {dict(acts)} and {len(vouched)} vouched")

@@ -162,7 +162,7 @@ function giveUpWaiting() {
 }
 
 function choose(code) {
-  if (mayChoose()) link.post("choose", { code });
+  if (mayChoose(code)) link.post("choose", { code });
 }
 
 function openPad() {

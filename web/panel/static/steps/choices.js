@@ -5,9 +5,8 @@ const SETTLED_MS = 500; // a second tap on the last screen must not answer this 
 const TWICE_MS = 1500; // nor is a trembling finger a second answer
 const portrait = matchMedia("(orientation: portrait)");
 
-let shownKey = "";
-let shownAt_ms = 0;
-let sent = { key: "", at_ms: -Infinity };
+let shown = { asked: "", pages: 0, unclear: false, at_ms: 0 };
+let sent = { asked: "", code: "", shown: null, at_ms: -Infinity };
 
 export function renderQuestion(state) {
   draw(by("question-icon"), `question-${state.question}`);
@@ -51,18 +50,21 @@ function dueMark() {
   return mark;
 }
 
-// Called with every state; remembers since when the same thing is asked.
+// Called with every state; remembers since when the same thing is asked. What came of a page is something new to read.
 export function noteShown(state, step) {
-  const key = [step, state.question, state.result?.receipt, state.pages].join(); // one page more is something new
-  if (key === shownKey) return;
-  shownKey = key;
-  shownAt_ms = performance.now();
+  const asked = [step, state.question, state.result?.receipt].join();
+  const unclear = state.hint === "page_unclear";
+  const same = asked === shown.asked && state.pages === shown.pages && (!unclear || shown.unclear);
+  if (same) shown.unclear = unclear; // a hint that goes is nothing to read
+  else shown = { asked, pages: state.pages, unclear, at_ms: performance.now() };
 }
 
-// Whether a tap on a choice counts: not twice for the same thing, and not before the eye has seen it.
-export function mayChoose() {
+// Whether a tap on a choice counts: not before the eye has seen what is asked, and not twice: neither a second answer to
+// the same thing nor the same tap again, whatever has come of the first one meanwhile.
+export function mayChoose(code) {
   const now_ms = performance.now();
-  if (now_ms - shownAt_ms < SETTLED_MS || (sent.key === shownKey && now_ms - sent.at_ms < TWICE_MS)) return false;
-  sent = { key: shownKey, at_ms: now_ms };
+  const again = sent.shown === shown || (sent.asked === shown.asked && sent.code === code);
+  if (now_ms - shown.at_ms < SETTLED_MS || (again && now_ms - sent.at_ms < TWICE_MS)) return false;
+  sent = { asked: shown.asked, code, shown, at_ms: now_ms };
   return true;
 }
