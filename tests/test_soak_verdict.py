@@ -134,15 +134,17 @@ def test_a_machine_counts_as_too_busy_if_the_other_kiosks_were_slow_and_the_visi
 
 
 def test_those_who_can_be_known_and_are_not_are_counted_by_policy() -> None:
-    def under(policy: str, began: str, **more: Any) -> Record:
-        return visit(Event(1, "e1", 1.0, began, None, "p1", {}, policy, "look_alike"), **more)
+    def under(policy: str, began: str, note: str = "no_match", **more: Any) -> Record:
+        return visit(Event(1, "e1", 1.0, began, None, "p1", {}, policy, note), **more)
 
     records = [under("plain", "report_in_person") for _ in range(57)] + [under("plain", "failed_attempt")] * 3
     records += [under("plain", "failed_attempt", kind="stranger"), visit()]
     found = recognition(records, {"plain": 0.95})["plain"]
     assert (found["visits"], found["failed"], found["percent_recognised"], found["good"]) == (60, 3, 95.0, True)
     found = recognition([*records, under("plain", "failed_attempt")], {"plain": 0.95})["plain"]
-    assert (found["notes"], found["good"]) == ({"look_alike": 4}, False)
+    assert (found["notes"], found["good"]) == ({"no_match": 4}, False)
+    found = recognition([*records, under("plain", "failed_attempt", "look_alike")], {"plain": 0.95})["plain"]
+    assert (found["failed"], found["look_alike"], found["good"]) == (3, 1, True)
     assert recognition([under("plain", "presence"), under("plain", "failed_attempt")], {"plain": 0.95})["plain"]["good"]
     disturbed = under("plain", "failed_attempt")
     disturbed.fault = "sensor"
