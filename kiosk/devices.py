@@ -237,6 +237,6 @@ def wait_for(answer: Future[Answer], *, watch: Callable[[], None], step_s: float
         try:
             return answer.result(timeout=step_s)
         except FutureTimeout:
-            if answer.done():
-                raise
+            if answer.done():  # in this very moment, or with a TimeoutError of the job's own: either is the answer
+                return answer.result()
             watch()

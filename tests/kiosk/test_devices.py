@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 import pytest
@@ -12,10 +14,10 @@ from center_parts import wait_until
 from hardware.ports import DeviceInfo, Frame
 from hardware.simulation.camera import SimulatedCamera
 from kiosk import devices
-from kiosk.devices import CameraReader, SensorWorker
+from kiosk.devices import CameraReader, SensorWorker, wait_for
 from kiosk.screen import Cancelled, Claim, HelpAsked, Screen
 from kiosk.supervisor import EXIT_VITAL_DIED, KeptThread, Supervisor
-from models.errors import CaptureRetry, DeviceError, DeviceUnplugged, RetryReason
+from models.errors import CaptureRetry, DeviceError, DeviceTimeout, DeviceUnplugged, RetryReason
 
 
 @pytest.fixture(autouse=True)
@@ -164,3 +166,26 @@ def test_a_screen_that_is_not_served_any_more_ends_the_process() -> None:
         assert Supervisor([thread], look_s=0.01).watch() == EXIT_VITAL_DIED
     assert quiet.died is None
     assert isinstance(loud.died, OSError)
+
+
+class JustThen(Future[int]):
+    """A future that is answered between the end of a wait and the look whether it is done."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        super().__init__()
+        self._late_error, self._waits = error, 0
+
+    def result(self, timeout: float | None = None) -> int:
+        self._waits += 1
+        if self._waits == 1:
+            self.set_exception(self._late_error) if self._late_error else self.set_result(7)
+            raise FutureTimeout
+        return super().result(timeout)
+
+
+def test_an_answer_that_comes_as_the_wait_ends_is_an_answer_and_no_failure() -> None:
+    assert wait_for(JustThen(), watch=lambda: None) == 7
+    with pytest.raises(DeviceTimeout):
+        wait_for(JustThen(DeviceTimeout("late")), watch=lambda: None)
+    with pytest.raises(TimeoutError, match="the job's own"):
+        wait_for(JustThen(TimeoutError("the job's own")), watch=lambda: None)
