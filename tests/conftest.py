@@ -12,10 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.browser import chromium
+from tests.browser import chromium  # noqa: F401 - a fixture for every room
 from tests.bystander import BYSTANDER, listen
-
-__all__ = ["chromium"]
 
 # How long an example takes says more about the machine than about Muster.
 settings.register_profile("muster", deadline=None)
