@@ -193,10 +193,14 @@ class CheckIn:
         return settled, face.evidence + finger.evidence
 
     def _by_finger(self, visit: Visit, step: FingerStep) -> tuple[Settled | None, tuple[Evidence, ...]]:
-        """Search for whose finger it is. One that was laid on unasked may be a touch in passing: that is nothing."""
+        """Search for whose finger it is. One that was laid on unasked may be a touch in passing: that is nothing.
+
+        But somebody whose finger was taken saw the kiosk begin: if the sensor fails then, staff are sent for.
+        """
         finger = step.run(visit, None, tries=1, wait_s=None if visit.finger_asked else _IN_PASSING_S)
         broken = finger.finding is Finding.BROKEN
-        if finger.finding is Finding.ABSENT or (broken and not visit.finger_asked):
+        taken = visit.finger_asked or visit.first_good_ns is not None
+        if finger.finding is Finding.ABSENT or (broken and not taken):
             return None, ()
         if not finger.matched and not broken and visit.tries_left > 0:
             again = step.run(visit, None, tries=visit.tries_left)

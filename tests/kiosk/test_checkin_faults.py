@@ -8,10 +8,11 @@ import pytest
 from center_parts import RealCenter, wait_until
 from kiosk_parts import Cast, StartKiosk
 
+from hardware.drivers.zfm_sensor import ZfmSensor
 from kiosk.supervisor import EXIT_VITAL_DIED
 from models.attendance import AttendanceEvent, CheckInOutcome
 from models.biometrics import Template, TemplateFormat
-from models.errors import StoreError
+from models.errors import DeviceUnplugged, StoreError
 
 
 def test_what_could_not_be_stored_was_not_accepted(
@@ -192,3 +193,20 @@ def test_the_kiosk_runs_its_own_screen(real_center: RealCenter, start_kiosk: Sta
     assert answer.status == 200
     assert b"<html" in answer.read()
     connection.close()
+
+
+def test_a_sensor_that_fails_after_it_took_a_finger_sends_for_staff(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever laid a finger on saw the kiosk begin; to go back to the start page without a word helps nobody."""
+    site = real_center.new_site()
+    site.enroll("2651", fingers=cast.fingers("visitor_2"))
+    running = start_kiosk(site)
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise DeviceUnplugged("The cable was pulled.")
+
+    monkeypatch.setattr(ZfmSensor, "image", gone)
+    running.scene.lay_finger(cast["visitor_2"].finger("right_index"), number=1)
+    result = running.result()
+    assert (result.outcome, result.note) == (CheckInOutcome.REFERRED_TO_STAFF, "sensor_failed")
