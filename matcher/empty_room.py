@@ -21,7 +21,6 @@ WIDTH, HEIGHT = 160, 120
 _DOWN, _ACROSS = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
 _PLACES = np.stack([np.ones_like(_ACROSS), _ACROSS / WIDTH - 0.5, _DOWN / HEIGHT - 0.5], axis=-1)
 BoolArray = npt.NDArray[np.bool_]
-Bool3Array = npt.NDArray[np.bool_]  # of each channel
 Box = tuple[float, float, float, float]
 
 
@@ -182,7 +181,7 @@ class EmptyRoom:
             self._studied = _Study(levels, detail, np.abs(detail) >= limits.structure, slack.astype(np.float32))
         return self._studied
 
-    def _beyond_white(self, apart: Float32Array, known: Bool3Array, seen: Bool3Array) -> Float32Array:
+    def _beyond_white(self, apart: Float32Array, known: BoolArray, seen: BoolArray) -> Float32Array:
         """How far channels lie apart, where a white one may have been brighter than the camera could tell.
 
         A wall that was white in strong light may look darker than the known white by less than the light fell, one that

@@ -84,6 +84,5 @@ class FrameFreshness:
         if moved < _MOVEMENT:
             return False
         lags = np.array([row[-_EARLIER - most : len(row) - _EARLIER + 1] for row in self._apart if len(row) > most])
-        return bool(
-            lags.max(axis=0).min() < _LIKE * moved
-        )  # each of them: a head that comes back does so at its own pace
+        nearest = lags.max(axis=0).min()  # each of them: a head that comes back does so at its own pace
+        return bool(nearest < _LIKE * moved)

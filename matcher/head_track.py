@@ -216,8 +216,7 @@ class HeadTrack:
             self._rest.pop(0)
         self._rest.append((seen, t_s))
         if len(self._rest) >= limits.rest_frames and t_s - self._rest[0][1] >= long_s:
-            rest = mean_points([points for points, _ in self._rest[-limits.rest_frames :]])
-            self._followed = self.front = Front(rest, None if pixels is None else FaceAtRest(pixels, rest))
+            self._take_front(pixels)
             self._settled_s = t_s + limits.settles_s
 
     def _settle(self, seen: Points, t_s: float, pixels: UInt8Array | None) -> None:
@@ -229,7 +228,12 @@ class HeadTrack:
         if float(np.abs(moved.nose).max()) > self.limits.settles_parallax or narrowed > self.limits.settles_narrowing:
             self._settled_s = t_s
             return
-        self._rest = [*self._rest, (seen, t_s)][-self.limits.rest_frames :]
+        self._rest.append((seen, t_s))
+        self._take_front(pixels)
+
+    def _take_front(self, pixels: UInt8Array | None) -> None:
+        """What the last frames of the rest show is the front; ``pixels`` is the picture of the newest of them."""
+        self._rest = self._rest[-self.limits.rest_frames :]
         rest = mean_points([points for points, _ in self._rest])
         self._followed = self.front = Front(rest, None if pixels is None else FaceAtRest(pixels, rest))
 

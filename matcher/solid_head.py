@@ -60,7 +60,6 @@ class SolidHead:
     def _forget(self) -> None:
         self._rows: dict[Way, int] = {}
         self._longest: dict[Way, int] = {}
-        self._ways: set[Way] = set()
         self._flat = self._flattest = self._flat_frames = self._solid = self._turned = 0
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
@@ -87,7 +86,6 @@ class SolidHead:
         self._solid += bool(solid)
         self._rows = {way: self._rows.get(way, 0) + 1 for way in solid}
         self._longest |= {way: max(frames, self._longest.get(way, 0)) for way, frames in self._rows.items()}
-        self._ways |= {way for way, frames in self._rows.items() if frames >= self._limits.frames}
 
     def verdict(self) -> PresentationEvidence:
         """Passed, failed or undecided, with the frames that looked solid or flat."""
@@ -99,7 +97,7 @@ class SolidHead:
         measures = {
             "frames": float(self._track.frames),
             "solid_frames": float(self._solid),
-            "solid_ways": float(len(self._ways)),
+            "solid_ways": float(len(self._ways())),
             "plane_frames": float(self._flattest),
         }
         return PresentationEvidence(self.name, verdict, measures)
@@ -107,9 +105,13 @@ class SolidHead:
     def _far(self, turned: tuple[float, float]) -> bool:
         return any(abs(turn) >= far for turn, far in zip(turned, self._limits.turned_deg, strict=True))
 
+    def _ways(self) -> list[Way]:
+        return [way for way, frames in self._longest.items() if frames >= self._limits.frames]
+
     def _seen_enough(self) -> bool:
-        sideways = [way for way in self._ways if way[0] == 0]
-        if len(self._ways) >= self._limits.ways and sideways:
+        ways = self._ways()
+        sideways = [way for way in ways if way[0] == 0]
+        if len(ways) >= self._limits.ways and sideways:
             return True
         return any(self._longest[way] >= self._limits.one_way_frames for way in sideways)
 

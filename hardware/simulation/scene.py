@@ -137,9 +137,8 @@ class Scene:
     def uncover(self) -> None:
         """Whoever is there is asked to look here and to take off what covers the face; nine in ten do within 2 s."""
         with self._lock:
+            self.challenge("look_here")
             now = self._clock()
-            heard = Heard("look_here", now)
-            self._present = [replace(p, act=p.act.hears(heard, self._rng)) for p in self._present]
             takes_s, complies = float(self._rng.uniform(1.0, 2.0)), self._rng.uniform() < _COMPLIES
             self._present = [
                 replace(p, act=p.act.uncovers(now + takes_s)) if complies and isinstance(p.act, Living) else p

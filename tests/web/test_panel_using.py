@@ -144,14 +144,20 @@ def test_pages_are_counted_and_can_be_taken_again(open_page: Any, station: Any) 
     assert station.chosen == ["again"]
 
 
-def test_whoever_has_one_page_only_is_done_as_soon_as_it_is_taken(open_page: Any, station: Any) -> None:
+def take_page(open_page: Any, station: Any, name: str, **came: Any) -> Any:
+    """The screen after somebody touched "take", and what came of it."""
     page = open_page()
     page.clock.install()
-    show(page, station, "document")
+    show(page, station, name)
     settle(page)
     tap(page, "[data-choose=take]")
-    station.show("document", pages=1, hint=PanelHint.PAGE_TAKEN)
+    station.show("document", **came)
     wait_for_state(page, station)
+    return page
+
+
+def test_whoever_has_one_page_only_is_done_as_soon_as_it_is_taken(open_page: Any, station: Any) -> None:
+    page = take_page(open_page, station, "document", pages=1, hint=PanelHint.PAGE_TAKEN)
     page.click("[data-choose=done]")  # before anybody can have seen that it is taken
     settle(page)
     tap(page, "[data-choose=done]")
@@ -159,13 +165,7 @@ def test_whoever_has_one_page_only_is_done_as_soon_as_it_is_taken(open_page: Any
 
 
 def test_a_trembling_finger_takes_one_page(open_page: Any, station: Any) -> None:
-    page = open_page()
-    page.clock.install()
-    show(page, station, "document")
-    settle(page)
-    tap(page, "[data-choose=take]")
-    station.show("document", pages=1, hint=PanelHint.PAGE_TAKEN)
-    wait_for_state(page, station)
+    page = take_page(open_page, station, "document", pages=1, hint=PanelHint.PAGE_TAKEN)
     settle(page)
     page.click("[data-choose=take]")  # still the same trembling, though the page was taken meanwhile
     page.clock.fast_forward(1500)
@@ -176,13 +176,7 @@ def test_a_trembling_finger_takes_one_page(open_page: Any, station: Any) -> None
 def test_whoever_reads_that_a_page_was_unclear_may_go_on_at_once_and_nobody_before_reading_it(
     open_page: Any, station: Any
 ) -> None:
-    page = open_page()
-    page.clock.install()
-    show(page, station, "document-pages")
-    settle(page)
-    tap(page, "[data-choose=take]")
-    station.show("document", pages=2, hint=PanelHint.PAGE_UNCLEAR)
-    wait_for_state(page, station)
+    page = take_page(open_page, station, "document-pages", pages=2, hint=PanelHint.PAGE_UNCLEAR)
     page.click("[data-choose=done]")  # before anybody can have seen that nothing was taken
     settle(page)
     station.show("document", pages=2)  # the hint goes, which is nothing new
