@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.whole.soak_judge import Place, first_counted, note_slowness, recognition, slips_wrong
+from tests.whole.soak_judge import Place, first_counted, note_pulled_before, note_slowness, recognition, slips_wrong
 from tests.whole.soak_verdict import Event, Record, judge_visit
 
 PEOPLE = {"2001": "p1", "2002": "p2"}
@@ -85,6 +85,19 @@ def test_staff_are_in_and_out_and_vouch_once() -> None:
     assert judged(*acts, kind="staff", told=told).wrong
     assert judged(*acts, vouched, vouched, kind="staff", told=told).wrong
     assert judged(*acts, vouched, kind="staff", told={"vouches_for": "2002"}).wrong
+
+
+def test_staff_who_are_told_that_no_device_works_need_a_device_that_was_just_unplugged() -> None:
+    told, seen = {"vouches_for": "2001"}, {"staff_pages": ["who", "pin", "no_way_to_compare"]}
+    unplugged = visit(at=80.0, took=10.0, pulled=[("sensor", 88.0)])
+    after, later, unasked = (visit(kind="staff", at=at, told=told, seen=seen) for at in (91.0, 120.0, 91.0))
+    unasked.seen["staff_pages"] = ["who", "pin"]
+    for record in (after, later, unasked):
+        note_pulled_before([Place(0, "kiosk", [unplugged, record], slips=None)])
+        judge_visit(record, PEOPLE)
+    assert (after.wrong, after.verdict) == ([], "staff: told that sensor cannot be used yet, nothing was done")
+    assert later.wrong
+    assert unasked.wrong
 
 
 def test_staff_are_refused_to_vouch_only_for_somebody_whose_presence_was_recorded_before() -> None:

@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,13 @@ def note_slowness(records: Sequence[Record]) -> None:
         expected_s = sum(usual_s[other.kind] for other in others)
         if len(others) >= _LEAST_OTHERS and expected_s > 0:
             record.slowness = round(sum(other.ended - other.began for other in others) / expected_s, 1)
+
+
+def note_pulled_before(places: Sequence[Place]) -> None:
+    """Write down of every visit which devices of its kiosk had been unplugged before it."""
+    for place in places:
+        for before, record in pairwise(place.records):
+            record.pulled_before = [*before.pulled_before[-3:], *before.pulled]
 
 
 def first_counted(records: Sequence[Record]) -> dict[str, float]:
@@ -220,6 +228,7 @@ def judge(places: Sequence[Place], center: Center, folder: Path, *, minutes: flo
     with center.reading() as session:
         people = dict(session.execute(select(PersonRow.number, PersonRow.person_id)).tuples().all())
     note_slowness(records)
+    note_pulled_before(places)
     counted = first_counted(records)
     for record in records:
         judge_visit(record, people, counted)

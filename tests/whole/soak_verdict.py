@@ -30,6 +30,8 @@ NEEDS = {  # which devices a way to check in cannot do without
 }  # fmt: skip
 _TOO_BUSY = 5.0  # times as long as usual
 _STUCK_SHARE = 0.5  # of a visit on one page is no slow machine
+_MENDING_S = 12.0  # it is plugged in again within two, and works within ten more
+_NOT_COMPARED = {"no_way_to_compare", "not_compared"}  # pages that tell staff that no device could compare them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Record:
     events: list[Event] = field(default_factory=list)
     killed: bool = False
     pulled: list[tuple[str, float]] = field(default_factory=list)  # which device was unplugged, and when
+    pulled_before: list[tuple[str, float]] = field(default_factory=list)  # the same of the visits before it there
     seen: dict[str, Any] = field(default_factory=dict)
     rss_mb: float = 0.0
     slowness: float = 0.0  # of a visit that was given up: how many times as long as usual the other kiosks took then
@@ -105,6 +108,14 @@ class Record:
         if Errand.WRITTEN_REPORT.value in self.told.get("errands", ()):
             needed |= {"camera"}
         return [device for device in sorted(needed) if self.pulled_out(device)]
+
+    @property
+    def needed_still_gone(self) -> list[str]:
+        """The devices that this visit cannot do without and that were unplugged during it or shortly before."""
+        pulled = {
+            name for name, at in (*self.pulled_before, *self.pulled) if self.began - _MENDING_S <= at <= self.ended
+        }
+        return sorted(pulled & NEEDS.get(self.kind, set()))
 
     @property
     def cut_short(self) -> bool:
@@ -255,6 +266,8 @@ def _judge_staff(record: Record, people: Mapping[str, str], counted: Mapping[str
         record.verdict = f"staff: walked away at {record.walked_at} before all was done"
     elif record.needed_gone:
         record.verdict = f"staff: {', '.join(record.needed_gone)} unplugged before all was done"
+    elif record.needed_still_gone and not record.events and _NOT_COMPARED & set(record.seen.get("staff_pages", ())):
+        record.verdict = f"staff: told that {', '.join(record.needed_still_gone)} cannot be used yet, nothing was done"
     elif record.starved:
         record.verdict = "staff: given up on a machine too busy"
     else:
