@@ -94,6 +94,7 @@ class Obedience:
         self._slow = False
         self._latencies: list[float] = []
         self._asked: list[Prompt] = []
+        self._in_vain: list[Prompt] = []  # the last prompt, if nothing came of it; the head may be there all the same
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """See one frame; after a verdict, or when the try is spent, nothing changes any more."""
@@ -170,8 +171,8 @@ class Obedience:
             self.spent = True
             return
         self._came_from = self.prompt
-        shown = [] if self.prompt == REST else [self.prompt]  # nothing may have come of it, but the head may be there
-        self.prompt = self._script.next([*self._asked, *shown], far=self._more > 0)
+        self.prompt = self._script.next([*self._asked, *self._in_vain], far=self._more > 0)
+        self._in_vain = []
         self._asked.append(self.prompt)
         self._shown_s, self._next_s = tracked.t_s, math.inf
         self._shown_at = self._way(tracked)
@@ -216,7 +217,7 @@ class Obedience:
     def _skipped(self, t_s: float) -> None:
         """Nothing, or the wrong thing, came of a prompt: another one is asked, and one answer more."""
         if len(self._asked) > len(self._latencies):
-            self._asked.pop()
+            self._in_vain = [self._asked.pop()]
         self._skips += 1
         self.spent = self._skips > self._limits.skips or self._wrong > self._limits.wrong
         self.disobeyed = self.spent and self._wrong > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
@@ -297,6 +297,31 @@ def test_prompts_are_drawn_from_every_direction_and_never_twice_in_a_row() -> No
     assert len(set(asked)) == 8
     assert all(one != other for one, other in pairwise(asked))
     assert 0.0 <= script.hold_s() <= 0.2
+
+
+def test_a_script_hears_of_every_answered_prompt_once_and_of_the_last_one_that_nothing_came_of() -> None:
+    heard: list[list[Prompt]] = []
+
+    class Heard(ChallengeScript):
+        def next(self, asked: Sequence[Prompt], *, far: bool = False) -> Prompt:
+            heard.append(list(asked))
+            return super().next(asked, far=far)
+
+    script, track, shown = Heard(rng=Random(3)), HeadTrack(points=None), []  # type: ignore[arg-type]
+    deaf = [False, True, False, False]  # the second prompt is not obeyed
+    challenge = Obedience(track, script)
+
+    def answer(prompt: Prompt) -> Pose:
+        if prompt != REST and (not shown or shown[-1] != prompt):
+            shown.append(prompt)
+        ignored = bool(shown) and deaf[min(len(shown), len(deaf)) - 1]
+        return (0.0, 0.0) if ignored else obeys(prompt)
+
+    who = Visitor(challenge, SolidHead(track), track, answer, Skull(rng=np.random.default_rng(3)), 0.5, 0.5)
+    who.stand(15)
+    assert verdicts(who)[0] is P
+    first, deaf_to, third = shown[:3]
+    assert heard[:4] == [[], [first], [first, deaf_to], [first, third]]
 
 
 def test_after_two_nods_something_sideways_is_asked() -> None:
