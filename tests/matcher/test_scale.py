@@ -15,12 +15,13 @@ from click.testing import CliRunner
 from matcher import face_index
 from matcher.commands import evaluate
 from matcher.engines import load_engine
+from matcher.evaluation import scale_finger
 from matcher.evaluation.footprint import Progress, one_core, resident_bytes
 from matcher.evaluation.fresh_process import measured_apart
 from matcher.evaluation.scale import curve_sizes, evaluate_scale
 from matcher.evaluation.scale_curve import curve_svg
 from matcher.evaluation.scale_face import face_scale
-from matcher.evaluation.scale_finger import _compared_here, _drawn_here, _found_at_least, finger_scale
+from matcher.evaluation.scale_finger import _compared_here, _doubtful, _drawn_here, finger_scale
 from matcher.evaluation.synthetic_faces import SyntheticFaces
 from models.biometrics import Modality, Template
 from models.errors import InputError, MusterError
@@ -81,13 +82,28 @@ class TestFingerScale:
         assert report["search_ms"]["p95"] >= report["search_ms"]["median"] > 0
         assert told[-1] == (180, 180)
 
-    def test_a_mate_that_scores_higher_than_what_came_first_was_lost_and_another_was_not(self) -> None:
+    def test_a_mate_that_scores_higher_than_what_came_first_may_be_lost_and_another_is_not(self) -> None:
         engine = load_engine("minutiae")
         touches = {finger: [_drawn_here([finger], touch, 2)[0] for touch in (1, 2)] for finger in range(4)}
         payloads = [touches[finger][0] for finger in range(4)]
         mated = {finger: Template(engine.format, touches[finger][1]) for finger in range(4)}
         first = {0: 0, 1: 1, 2: 3, 3: 2}
-        assert _found_at_least(engine, payloads, mated, first, {0: 0.5, 1: 0.5, 2: -1.0, 3: 2.0}) == 2 / 3
+        assert _doubtful(engine, payloads, mated, first, {0: 0.5, 1: 0.5, 2: -1.0, 3: 2.0}) == [2]
+
+    def test_who_is_lost_counts_against_the_search_only_if_everybody_would_find_them(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fully, asked = scale_finger._exhaustive, {}
+        monkeypatch.setattr(scale_finger, "_doubtful", lambda *_: [1, 3])
+
+        def exhaustive(work: Any, payloads: Any, probes: dict[int, bytes], told: Any) -> dict[int, int]:
+            asked.update(fully(work, payloads, probes, told))
+            return asked | {3: 2}  # somebody else scores higher than the mate of 3
+
+        monkeypatch.setattr(scale_finger, "_exhaustive", exhaustive)
+        report = finger_scale(8, probes=8, seed=2, exhaustive_probes=1)
+        assert asked[1] == 1 and {1, 3} <= set(asked)
+        assert report["found_at_least"] == pytest.approx(8 * report["rank1"] / (8 * report["rank1"] + 1))
 
     def test_a_seed_gives_the_same_fingers_and_touches(self) -> None:
         assert _drawn_here([3, 4], 1, 9) == _drawn_here([3, 4], 1, 9)
