@@ -2,8 +2,8 @@
 
 Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in two directions, or for long in
 one. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane, to both detectors
-and to the patches, for longer than it looked solid or patches saw it turn: points err, and at the far end of a turn
-they err together.
+and to the patches, for longer than it looked solid or patches saw it turn, and for a second altogether: points err, at the
+far end of a turn they err together, and of whoever still walks up the front was taken too soon.
 Anything else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and
 who it is.
 
@@ -40,7 +40,8 @@ class SolidLimits:
     plane_again_deg: float = 15.0  # as the second detector sees it: glasses make one of them wrong, seldom both
     plane_share: float = 0.35  # of that angle, as much parallax at most, as either detector sees it
     plane_misfit: float = 0.03  # points that do not fit are no evidence
-    plane_frames: int = 5
+    plane_frames: int = 5  # in a row
+    plane_frames_in_all: int = 15
 
 
 Way = tuple[int, int]  # axis (0 sideways, 1 up and down) and sign, in the picture
@@ -81,7 +82,8 @@ class SolidHead:
         self._flattest = max(self._flat, self._flattest)
         self._turned += tracked.heights is not None and self._far(tracked.heights.turned_deg)
         longer = self._flat_frames > max(self._solid, self._turned)
-        self._failed = self._flat >= self._limits.plane_frames and longer
+        often = self._flat_frames >= self._limits.plane_frames_in_all
+        self._failed = self._flat >= self._limits.plane_frames and often and longer
         solid = [way for axis in (0, 1) if (way := self._as_solid(tracked, tracked.moved, axis)) is not None]
         self._solid += bool(solid)
         self._rows = {way: self._rows.get(way, 0) + 1 for way in solid}
@@ -99,6 +101,7 @@ class SolidHead:
             "solid_frames": float(self._solid),
             "solid_ways": float(len(self._ways())),
             "plane_frames": float(self._flattest),
+            "plane_frames_in_all": float(self._flat_frames),
         }
         return PresentationEvidence(self.name, verdict, measures)
 

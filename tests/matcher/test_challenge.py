@@ -178,6 +178,16 @@ def test_a_sheet_that_turns_far_fails_as_a_plane() -> None:
         assert verdicts(who)[1] is F
 
 
+def test_a_face_that_looks_flat_for_a_moment_is_not_called_an_attack_and_one_that_does_so_again_is() -> None:
+    who = visitor(skull=Skull(depth=0.0))
+    found = []
+    for _ in range(5):
+        for yaw_deg in (*[0.0] * 6, 15.0, 25.0, *[38.0] * 6, 25.0, 15.0):
+            who.show((yaw_deg, 0.0))
+        found.append(verdicts(who)[1])
+    assert found[0] is U and found[-1] is F
+
+
 def test_a_sheet_that_hardly_turns_or_is_pushed_aside_is_not_called_an_attack() -> None:
     rng = np.random.default_rng(1)
     for run in range(20):
