@@ -69,10 +69,16 @@ class StaffActed:
     act: str
     fields: Mapping[str, str]
 
+    @property
+    def answers(self) -> bool:
+        """Whether it answers a page, so that it means nothing where that page is gone."""
+        return self.act not in _STAFF_WISHES
+
     def __repr__(self) -> str:
         return f"StaffActed({self.act!r}, ...)"
 
 
+_STAFF_WISHES = frozenset({"open", "back", "out"})
 _CARD_STEPS = frozenset({PanelStep.IDLE, PanelStep.APPROACH, PanelStep.CLAIM})
 Request = Claim | CardClaim | Chosen | StaffActed | HelpAsked | Cancelled
 FrameAfter = Callable[[int, float], Frame | None]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kiosk.clock import Clock
 from kiosk.roster import Roster, SitePerson
-from kiosk.screen import Chosen, Request, Screen
+from kiosk.screen import Chosen, Request, Screen, StaffActed
 from kiosk.verdict import Finding, Found
 from matcher.presentation import TriesBefore
 from models.attendance import CheckInOutcome, Evidence, Method
@@ -97,7 +97,8 @@ class Visit:
         Nothing is offered to choose while somebody is compared: a choice is a late tap on an earlier page.
         """
         request = self.hear(0.0)
-        if request is not None and not isinstance(request, Chosen):
+        late = isinstance(request, Chosen) or (isinstance(request, StaffActed) and request.answers)
+        if request is not None and not late:
             raise BrokenOff(request)
 
     def hear(self, wait_s: float) -> Request | None:

@@ -106,6 +106,7 @@ class SignIn:
         while True:
             pin = talk.ask(PIN, {PIN}, hint=hint).fields.get("pin", "")[:MOST_PIN_CHARACTERS]
             right = self._right(talk, member, pin)
+            talk.drop_answers()
             if self.back_off.wait_s(staff_id) > 0:  # asked after the work: a wait is not told from a wrong PIN by time
                 self._wait(talk, staff_id)
             if right:

@@ -102,6 +102,14 @@ class Talk:
         """A message, until it was read."""
         self.pick(page, ["ok"], **view)
 
+    def drop_answers(self) -> None:
+        """Forget what was tapped while the last answer was worked on: a second tap is no second answer.
+
+        Raises Back, Over for what is more than an answer.
+        """
+        while (request := self.tools.hear(0.0)) is not None:
+            self.heard(request)
+
     def wait(self, wait_s: float) -> None:
         """Leave what is on the screen there for a while, or until something is touched. Raises Over."""
         deadline = self.tools.checkin.clock.seconds() + wait_s
