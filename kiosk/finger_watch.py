@@ -1,7 +1,8 @@
 """Notices a finger on the sensor while nobody is served, so that a check-in needs no touch screen and no face.
 
 Owns the asking: now and then, without waiting for the answer, on the sensor's own thread. Refuses to compare. A finger
-that lay there before (a visit has just ended, a smudge on the glass) begins nothing until it was lifted.
+that lay there before (a visit has just ended, a smudge on the glass) begins nothing until it was lifted; whoever laid it
+on too soon can be told so for a while, and a smudge is told nothing for ever.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from kiosk.finger_step import SensorJobs
 from models.errors import CaptureRetry, DeviceError
 
 EVERY_S = 0.5
+_TOLD = range(2, 20)  # answers in a row that a finger lies there still, at which it is worth saying
 
 
 @dataclass(slots=True)
@@ -26,6 +28,7 @@ class FingerWatch:
     _asked: Future[bool] | None = None
     _next_s: float = 0.0
     _lifted: bool = False
+    _held: int = 0
 
     def laid_on(self) -> bool:
         """Whether a finger was laid on since the glass was last seen empty; True once for each."""
@@ -42,14 +45,20 @@ class FingerWatch:
         except (DeviceError, CaptureRetry, CancelledError):  # noted by the sensor's own thread; asked again later
             return False
         began = there and self._lifted
+        self._held = self._held + 1 if there and not began else 0
         self._lifted = not there
         return began
+
+    @property
+    def left_on(self) -> bool:
+        """Whether a finger lies there that begins nothing, and somebody may wait for it to do so."""
+        return self._held in _TOLD
 
     def rest(self) -> None:
         """A visit begins: whatever lies there afterwards must be lifted first."""
         if self._asked is not None:
             self._asked.cancel()
-        self._asked, self._lifted = None, False
+        self._asked, self._lifted, self._held = None, False, 0
 
 
 def _finger_there(sensor: FingerSensor) -> bool:

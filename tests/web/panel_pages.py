@@ -47,6 +47,7 @@ SHOWN: dict[str, tuple[str, dict[str, Any]]] = {  # picture name: step and what 
         "idle",
         {"center": "unreachable", "pending": 3, "simulated": True, "devices": (("camera", False, "device_unplugged"),)},
     ),
+    "idle-lift": ("idle", {"hint": "lift_finger"}),
     "approach": ("approach", {"simulated": True}),
     "look": ("look", {"hint": "come_closer"}),
     "look-covered": ("look", {"hint": "uncover_face", "tries_left": 1}),
