@@ -1,8 +1,8 @@
 """Notices a finger on the sensor while nobody is served, so that a check-in needs no touch screen and no face.
 
 Owns the asking: now and then, without waiting for the answer, on the sensor's own thread. Refuses to compare. A finger
-that lay there before (a visit has just ended, a smudge on the glass) begins nothing until it was lifted; whoever laid it
-on too soon can be told so for a while, and a smudge is told nothing for ever.
+that lay there before (a visit has just ended, a smudge on the glass) begins nothing until it was lifted. Whoever laid
+it on too soon can be told so, for ten seconds: a smudge does not listen.
 """
 
 from __future__ import annotations
