@@ -16,7 +16,7 @@ from kiosk.finger_step import SensorJobs
 from models.errors import CaptureRetry, DeviceError
 
 EVERY_S = 0.5
-_TOLD = range(2, 20)  # answers in a row that a finger lies there still, at which it is worth saying
+_SURE_S, _TOLD_S = 0.4, 10.0  # from when on, and for how long, a finger that was laid on too soon is spoken of
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class FingerWatch:
     _asked: Future[bool] | None = None
     _next_s: float = 0.0
     _lifted: bool = False
-    _held: int = 0
+    _held_s: float | None = None  # since when a finger is known to lie there that begins nothing
 
     def laid_on(self) -> bool:
         """Whether a finger was laid on since the glass was last seen empty; True once for each."""
@@ -43,22 +43,26 @@ class FingerWatch:
         try:
             there = asked.result()
         except (DeviceError, CaptureRetry, CancelledError):  # noted by the sensor's own thread; asked again later
+            self._held_s = None
             return False
         began = there and self._lifted
-        self._held = self._held + 1 if there and not began else 0
         self._lifted = not there
+        if not there or began:
+            self._held_s = None
+        elif self._held_s is None:
+            self._held_s = self.seconds()
         return began
 
     @property
     def left_on(self) -> bool:
         """Whether a finger lies there that begins nothing, and somebody may wait for it to do so."""
-        return self._held in _TOLD
+        return self._held_s is not None and _SURE_S <= self.seconds() - self._held_s <= _TOLD_S
 
     def rest(self) -> None:
         """A visit begins: whatever lies there afterwards must be lifted first."""
         if self._asked is not None:
             self._asked.cancel()
-        self._asked, self._lifted, self._held = None, False, 0
+        self._asked, self._lifted, self._held_s = None, False, None
 
 
 def _finger_there(sensor: FingerSensor) -> bool:

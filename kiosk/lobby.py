@@ -20,7 +20,7 @@ from matcher.fusion import finger_suffices
 from matcher.gallery import Gallery
 from matcher.ports import FaceEngine
 from models.biometrics import Modality
-from models.errors import DeviceError, RetryReason
+from models.errors import DeviceError
 from web.panel.facade import PanelStep
 
 _IDLE_LOOK_S = 0.1  # between two looks for somebody, so that an empty room costs little
@@ -70,10 +70,10 @@ class Lobby:
             request = self.hear(_IDLE_LOOK_S)
             if request is not None:
                 return request
-            if self.fingers is not None and self._may_search_fingers():
-                if self.fingers.laid_on():
-                    return FingerLaid()
-                self._ask_to_lift(self.fingers.left_on)
+            fingers = self.fingers if self._may_search_fingers() else None
+            if fingers is not None and fingers.laid_on():
+                return FingerLaid()
+            self.screen.hint_lift(fingers is not None and fingers.left_on)
             seen = self.glance()
             near = near + 1 if seen is not None and self._is_near(seen) else 0
             if near >= _NEAR_LOOKS and seen is not None:
@@ -85,12 +85,6 @@ class Lobby:
             elif near == 0 and self.screen.state().step in (PanelStep.APPROACH, PanelStep.CLAIM):
                 self.screen.show(PanelStep.IDLE)
         return None
-
-    def _ask_to_lift(self, left_on: bool) -> None:
-        """Say, or no longer say, at the start page that a finger was laid on too soon; a card's hint stays."""
-        state, hint = self.screen.state(), RetryReason.LIFT_FINGER if left_on else None
-        if state.step == PanelStep.IDLE and state.hint in (None, RetryReason.LIFT_FINGER) and state.hint != hint:
-            self.screen.show(PanelStep.IDLE, hint=hint)
 
     def stay(self, *, least_s: float) -> Request | None:
         """Leave a page up: ``least_s`` for everybody, longer for whoever stands there, until something is asked for.

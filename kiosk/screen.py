@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 
 from hardware.ports import Frame
-from models.errors import DeviceError
+from models.errors import DeviceError, RetryReason
 from web.panel.facade import CenterLink, PanelChoice, PanelDevice, PanelFrame, PanelResult, PanelState, PanelStep
 
 _PREVIEW_JPEG_QUALITY = 70
@@ -62,6 +62,9 @@ class Chosen:
     page: str | None = field(default=None, compare=False)
 
 
+OPEN, BACK, OUT = "open", "back", "out"  # what staff may wish for at any page; all else answers one
+
+
 @dataclass(frozen=True, slots=True)
 class StaffActed:
     """Somebody used the staff's pages. ``fields`` may hold a PIN."""
@@ -72,13 +75,12 @@ class StaffActed:
     @property
     def answers(self) -> bool:
         """Whether it answers a page, so that it means nothing where that page is gone."""
-        return self.act not in _STAFF_WISHES
+        return self.act not in (OPEN, BACK, OUT)
 
     def __repr__(self) -> str:
         return f"StaffActed({self.act!r}, ...)"
 
 
-_STAFF_WISHES = frozenset({"open", "back", "out"})
 _CARD_STEPS = frozenset({PanelStep.IDLE, PanelStep.APPROACH, PanelStep.CLAIM})
 Request = Claim | CardClaim | Chosen | StaffActed | HelpAsked | Cancelled
 FrameAfter = Callable[[int, float], Frame | None]
@@ -226,6 +228,13 @@ class Screen:
         """Say what to do with a card, as long as the screen waits for one."""
         with self._changed:
             if self._state.step in _CARD_STEPS:
+                self._put(replace(self._state, hint=hint))
+
+    def hint_lift(self, wanted: bool) -> None:
+        """Say, or no longer say, at the start page that a finger must be lifted; another hint stays."""
+        hint, other = (RetryReason.LIFT_FINGER, None) if wanted else (None, RetryReason.LIFT_FINGER)
+        with self._changed:
+            if self._state.step == PanelStep.IDLE and self._state.hint == other:
                 self._put(replace(self._state, hint=hint))
 
     def ask_for_help(self) -> None:

@@ -94,7 +94,7 @@ class Obedience:
         self._slow = False
         self._latencies: list[float] = []
         self._asked: list[Prompt] = []
-        self._in_vain: list[Prompt] = []  # the last prompt, if nothing came of it; the head may be there all the same
+        self._in_vain: list[Prompt] = []  # the last prompt, if no answer to it counts: the head may be there
 
     def observe(self, pixels: UInt8Array, face: DetectedFace, t_s: float) -> None:
         """See one frame; after a verdict, or when the try is spent, nothing changes any more."""

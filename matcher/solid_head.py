@@ -2,8 +2,9 @@
 
 Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in two directions, or for long in
 one. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane, to both detectors
-and to the patches, for longer than it looked solid or patches saw it turn, and for a second altogether: points err, at the
-far end of a turn they err together, and of whoever still walks up the front was taken too soon.
+and to the patches, in fifteen pictures and in more than looked solid or in which patches saw it turn: points err, at
+the far end of a turn they err together, and of whoever still walks up the front was taken too soon. Whatever looked
+flat several times in a row must look solid in more pictures than it looked flat before it passes.
 Anything else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and
 who it is.
 
@@ -82,8 +83,7 @@ class SolidHead:
         self._flattest = max(self._flat, self._flattest)
         self._turned += tracked.heights is not None and self._far(tracked.heights.turned_deg)
         longer = self._flat_frames > max(self._solid, self._turned)
-        often = self._flat_frames >= self._limits.plane_frames_in_all
-        self._failed = self._flat >= self._limits.plane_frames and often and longer
+        self._failed = self._looked_flat() and self._flat_frames >= self._limits.plane_frames_in_all and longer
         solid = [way for axis in (0, 1) if (way := self._as_solid(tracked, tracked.moved, axis)) is not None]
         self._solid += bool(solid)
         self._rows = {way: self._rows.get(way, 0) + 1 for way in solid}
@@ -111,7 +111,12 @@ class SolidHead:
     def _ways(self) -> list[Way]:
         return [way for way, frames in self._longest.items() if frames >= self._limits.frames]
 
+    def _looked_flat(self) -> bool:
+        return self._flattest >= self._limits.plane_frames
+
     def _seen_enough(self) -> bool:
+        if self._looked_flat() and self._solid <= self._flat_frames:
+            return False
         ways = self._ways()
         sideways = [way for way in ways if way[0] == 0]
         if len(ways) >= self._limits.ways and sideways:

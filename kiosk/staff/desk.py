@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from kiosk.screen import Request, StaffActed
+from kiosk.screen import OPEN, Request, StaffActed
 from kiosk.staff.enrolling import Enrolling
 from kiosk.staff.health import show_health
 from kiosk.staff.lighting import calibrate_light
@@ -40,7 +40,6 @@ from models.errors import DeviceError, StoreError, TemplateError
 
 log = structlog.get_logger("kiosk.staff")
 
-OPEN = "open"
 _WITH_SOMEBODY = frozenset({Right.WITNESS, Right.ENROLL})
 
 

@@ -106,12 +106,13 @@ class SignIn:
         while True:
             pin = talk.ask(PIN, {PIN}, hint=hint).fields.get("pin", "")[:MOST_PIN_CHARACTERS]
             right = self._right(talk, member, pin)
-            talk.drop_answers()
             if self.back_off.wait_s(staff_id) > 0:  # asked after the work: a wait is not told from a wrong PIN by time
                 self._wait(talk, staff_id)
+            if not right:
+                self._wrong(talk, staff_id, why="pin")
+            talk.drop_answers()  # only once a wrong one is counted: it can raise Back
             if right:
                 return
-            self._wrong(talk, staff_id, why="pin")
             hint = "sign_in_refused"
 
     def _right(self, talk: Talk, member: Member | None, pin: str) -> bool:

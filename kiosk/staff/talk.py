@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kiosk.screen import Cancelled, Claim, HelpAsked, Request, StaffActed
+from kiosk.screen import BACK, OUT, Cancelled, Claim, HelpAsked, Request, StaffActed
 from kiosk.staffing import StationTools
 from web.panel.facade import PanelStep
 
 IDLE_S = 120.0
-BACK, OUT, PICK, PIN, NUMBER, MORE = "back", "out", "pick", "pin", "number", "more"
+PICK, PIN, NUMBER, MORE = "pick", "pin", "number", "more"
 _HEAR_S = 0.1
 ITEMS_ON_A_PAGE = 6
 

@@ -188,6 +188,24 @@ def test_a_face_that_looks_flat_for_a_moment_is_not_called_an_attack_and_one_tha
     assert found[0] is U and found[-1] is F
 
 
+def test_what_looked_flat_passes_only_after_it_looked_solid_for_longer() -> None:
+    flat = visitor(skull=Skull(depth=0.0))
+    for yaw_deg in (*[0.0] * 6, 15.0, 25.0, *[38.0] * 9, 25.0, 15.0, 0.0):
+        flat.show((yaw_deg, 0.0))
+    solid = Skull(noise=0.0)
+    verdicts_seen, frames = [], []
+    for number, yaw_deg in enumerate([8.0, 16.0, 16.0, 16.0, 8.0, -8.0, -16.0, -16.0, -16.0, -8.0] * 4):
+        seen = flat.track.add(solid.seen(yaw_deg=yaw_deg), flat.now_s + number * FRAME_S)
+        assert seen is not None and seen.epoch == 0
+        flat.solid.follow(seen)
+        found = flat.solid.verdict()
+        verdicts_seen.append(found.verdict)
+        frames.append((found.measures["solid_frames"], found.measures["plane_frames_in_all"]))
+    assert frames[0][1] >= 5
+    passed = [both for both, verdict in zip(frames, verdicts_seen, strict=True) if verdict is P]
+    assert passed and all(how_solid > how_flat for how_solid, how_flat in passed)
+
+
 def test_a_sheet_that_hardly_turns_or_is_pushed_aside_is_not_called_an_attack() -> None:
     rng = np.random.default_rng(1)
     for run in range(20):

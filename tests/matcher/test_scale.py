@@ -74,7 +74,7 @@ class TestFingerScale:
         report = finger_scale(
             60, probes=12, seed=2, exhaustive_probes=5, progress=lambda done, total: told.append((done, total))
         )
-        assert report["probes"] == {"mated": 12, "exhaustive": 5}
+        assert report["probes"] == {"mated": 12, "exhaustive": 5, "doubtful": 0}
         assert report["search_rank1"] <= 1
         assert report["rank1"] > 0.5
         assert report["exhaustive_rank1"] > 0.5

@@ -206,6 +206,16 @@ def test_the_finger_asked_for_is_the_one_marked(open_page: Any, station: Any) ->
         assert (thumb["x"] < hand["x"] + hand["width"] / 2) is finger.startswith("right")
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_a_finger_laid_on_too_soon_is_asked_off_at_the_start_page(open_page: Any, station: Any, size: str) -> None:
+    page = open_page(size)
+    show(page, station, "idle-lift")
+    page.wait_for_function("document.querySelector('#idle-title').innerText === '请抬起手指'")
+    assert page.is_visible("#idle-title")
+    show(page, station, "idle")
+    page.wait_for_function("document.querySelector('#idle-title').innerText !== '请抬起手指'")
+
+
 def test_the_second_language_goes_with_the_person(open_page: Any, station: Any) -> None:
     page = open_page()
     page.clock.install()

@@ -40,6 +40,7 @@ CHALLENGED = SitePolicy(version="soak-challenge", windows=ALL_DAY, face_alone=Tr
 LEAST_RECOGNISED = {PLAIN.version: 0.95, CHALLENGED.version: 0.85}
 _GENUINE = frozenset({"face", "finger", "finger_alone", "card"})
 _LEAST_OTHERS = 2
+_PULLED_KEPT = 4  # more than can be unplugged while one is on its way back
 _SHORT_LIFE, _WARM_UP, _SAMPLED = 300, 20, 10
 _MOST_GROWTH = 1.05
 _PRINTED = frozenset({REPORT, WITNESSED, *ERRANDS} - {Errand.HELP_REQUEST.value})
@@ -88,7 +89,7 @@ def note_pulled_before(places: Sequence[Place]) -> None:
     """Write down of every visit which devices of its kiosk had been unplugged before it."""
     for place in places:
         for before, record in pairwise(place.records):
-            record.pulled_before = [*before.pulled_before[-3:], *before.pulled]
+            record.pulled_before = [*before.pulled_before, *before.pulled][-_PULLED_KEPT:]
 
 
 def first_counted(records: Sequence[Record]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 A visit is recorded once if it has one event that begins it and exactly the events of what was chosen, linked to it, of
 the person who came. A visit without an event needs a cause that was observed in it: a step that was left, a hint that
 was shown, a device that it needs and that was pulled out meanwhile, a process that was killed, a machine too busy.
+Staff who are told that no device can compare them need one that was pulled out shortly before.
 
 A machine counts as too busy if the other kiosks, which are processes of their own, took several times as long as usual
 meanwhile, and the visit got on all the same: one that stands still on one page is stuck, however busy the machine is.
@@ -30,8 +31,8 @@ NEEDS = {  # which devices a way to check in cannot do without
 }  # fmt: skip
 _TOO_BUSY = 5.0  # times as long as usual
 _STUCK_SHARE = 0.5  # of a visit on one page is no slow machine
-_MENDING_S = 12.0  # it is plugged in again within two, and works within ten more
-_NOT_COMPARED = {"no_way_to_compare", "not_compared"}  # pages that tell staff that no device could compare them
+_MENDING_S = 14.0  # it is plugged in again within two and works within ten more; the page is read at once
+_NO_DEVICE = "no_way_to_compare"  # the page that tells staff so
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,8 @@ class Record:
 
     @property
     def needed_still_gone(self) -> list[str]:
-        """The devices that this visit cannot do without and that were unplugged during it or shortly before."""
-        pulled = {
-            name for name, at in (*self.pulled_before, *self.pulled) if self.began - _MENDING_S <= at <= self.ended
-        }
+        """The devices that this visit cannot do without and that were unplugged before it, shortly before it ended."""
+        pulled = {name for name, at in self.pulled_before if at >= self.ended - _MENDING_S}
         return sorted(pulled & NEEDS.get(self.kind, set()))
 
     @property
@@ -266,7 +265,7 @@ def _judge_staff(record: Record, people: Mapping[str, str], counted: Mapping[str
         record.verdict = f"staff: walked away at {record.walked_at} before all was done"
     elif record.needed_gone:
         record.verdict = f"staff: {', '.join(record.needed_gone)} unplugged before all was done"
-    elif record.needed_still_gone and not record.events and _NOT_COMPARED & set(record.seen.get("staff_pages", ())):
+    elif record.needed_still_gone and not record.events and _NO_DEVICE in record.seen.get("staff_pages", ()):
         record.verdict = f"staff: told that {', '.join(record.needed_still_gone)} cannot be used yet, nothing was done"
     elif record.starved:
         record.verdict = "staff: given up on a machine too busy"

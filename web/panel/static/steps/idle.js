@@ -13,9 +13,9 @@ let askedAt_ms = -Infinity;
 
 export function renderIdle(state, step) {
   const blind = state.devices.some((device) => device.name === "camera" && !device.ok); // nobody should be asked to look
-  put(by("idle-title"), text(blind ? "idle_number.title" : "step.idle.title"));
   const lift = step === "idle" && state.hint === "lift_finger"; // it was laid on too soon, and begins nothing
-  put(by("idle-line"), text(lift ? "hint.lift_finger" : blind ? "idle_number.line" : "step.idle.line"));
+  put(by("idle-title"), text(lift ? "hint.lift_finger" : blind ? "idle_number.title" : "step.idle.title"));
+  put(by("idle-line"), text(blind ? "idle_number.line" : "step.idle.line"));
   show(by("emblem-face"), !blind);
   by("emblem").setAttribute("viewBox", blind ? "196 198 214 220" : "0 0 400 400");
   if (idle !== (step === "idle")) toggle(step === "idle");
