@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from random import Random
 from typing import Protocol
 
@@ -172,7 +171,7 @@ class PresentationCheck:
 
 
 class PresentationChecks:
-    """Makes a fresh check per visit; the shape predictor behind them is loaded once, with the first one.
+    """Makes a fresh check per visit; the shape predictor behind them is loaded here, so that nobody waits for it.
 
     ``more`` makes further witnesses, e.g. a passive network; those named in ``required`` must pass, the others may only
     object. Not safe across threads. ``mirrored``: the camera hands out mirror pictures.
@@ -188,14 +187,7 @@ class PresentationChecks:
     ) -> None:
         self._rng, self._mirrored, self._more = rng, mirrored, tuple(more)
         self._required = _OWN | required
-
-    @cached_property
-    def _points(self) -> FacePoints | None:
-        try:
-            return FacePoints()
-        except (WeightsError, ImportError) as error:
-            log.error("landmarks_not_available", error=type(error).__name__)
-            return None
+        self._points = _points()
 
     def draw(self, before: TriesBefore | None = None) -> PresentationCheck:
         """A check with a challenge that nobody could know before; ``before`` are the tries of the same visit."""
@@ -212,3 +204,11 @@ class PresentationChecks:
         stream: list[PresentationWitness] = [FrameFreshness(), Surround(), ScreenPattern()]
         witnesses = [*moving, *stream, *(make() for make in self._more)]
         return PresentationCheck(witnesses, self._required, before)
+
+
+def _points() -> FacePoints | None:
+    try:
+        return FacePoints()
+    except (WeightsError, ImportError) as error:
+        log.error("landmarks_not_available", error=type(error).__name__)
+        return None
