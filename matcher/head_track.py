@@ -31,6 +31,7 @@ class TrackLimits:
     smallest_eye_px: float = 18.0
     rest_frames: int = 3  # the face from the front, before it moves
     rest_parallax: float = 0.045  # within the whole rest
+    rest_growth: float = 0.06  # likewise of the eyes' distance (logarithm): who still walks up is not at rest
     rest_asymmetry: float = 0.15  # looks at the camera first; people at a webcam stay below 0.12 in 99 of 100 frames
     settles_s: float = 0.3  # so long a rest goes on after it was found: nobody obeys a first prompt faster
     settles_parallax: float = 0.03
@@ -212,12 +213,17 @@ class HeadTrack:
         if abs(asymmetry(seen)) > limits.rest_asymmetry:
             self._rest.clear()
             return
-        while self._rest and float(np.abs(measure(self._rest[0][0], seen).nose).max()) > limits.rest_parallax:
+        while self._rest and not self._still(self._rest[0][0], seen):
             self._rest.pop(0)
         self._rest.append((seen, t_s))
         if len(self._rest) >= limits.rest_frames and t_s - self._rest[0][1] >= long_s:
             self._take_front(pixels)
             self._settled_s = t_s + limits.settles_s
+
+    def _still(self, before: Points, seen: Points) -> bool:
+        grown = abs(math.log(eye_distance(seen) / max(eye_distance(before), 1e-6)))
+        moved = float(np.abs(measure(before, seen).nose).max())
+        return moved <= self.limits.rest_parallax and grown <= self.limits.rest_growth
 
     def _settle(self, seen: Points, t_s: float, pixels: UInt8Array | None) -> None:
         """Take the front anew from whoever still walks up: what is nearer is seen better."""

@@ -93,14 +93,23 @@ def test_after_a_prompt_a_rest_takes_longer() -> None:
     assert later.track.reference is not None
 
 
-def test_the_front_of_somebody_who_walks_up_is_taken_from_nearer_by() -> None:
+def test_the_front_of_somebody_who_comes_a_little_nearer_still_is_taken_from_there() -> None:
     frames = Frames()
-    for away in np.linspace(14.0, 10.0, 7):
+    for away in np.linspace(14.0, 12.6, 7):
         frames.show(HEAD.seen(away=float(away)), 1)
     reference = frames.track.reference
     assert reference is not None
-    first = HEAD.seen(away=13.3).many
-    assert np.ptp(reference.many[:, 0]) > 1.15 * np.ptp(first[:, 0])
+    first = HEAD.seen(away=13.7).many
+    assert np.ptp(reference.many[:, 0]) > 1.04 * np.ptp(first[:, 0])
+
+
+def test_whoever_still_walks_up_is_not_at_rest() -> None:
+    frames = Frames()
+    for away in (14.0, 12.8, 11.7, 10.7, 9.8, 9.0):
+        assert frames.show(HEAD.seen(away=away), 1).moved is None
+        assert frames.track.reference is None
+    frames.show(HEAD.seen(away=9.0), 2)
+    assert frames.track.reference is not None
 
 
 def test_a_plane_that_begins_to_turn_is_no_front_that_settles() -> None:
