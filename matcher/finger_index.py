@@ -44,7 +44,7 @@ _VOTING: Final = (0.10, 0.40)  # shares of the fingers that the second filter lo
 _LEAST_VOTING, _MOST_VOTING = 400, 6000  # at least and at most
 _FIRST: Final = 20  # fingers compared in full at first,
 _KEEP: Final = 100  # and in all
-_CLEAR: Final = 0.20  # a score that no other finger of a large gallery reaches
+CLEAR: Final = 0.20  # a score that no other finger of a large gallery reaches
 _TURN: Final = math.cos(math.radians(20))  # of two votes that agree
 _NEAR: Final = 8.0  # pixels by which two pairs that agree may miss each other,
 _STRETCH: Final = 0.06  # and more with their distance
@@ -129,7 +129,7 @@ class FingerIndex:
         found: list[tuple[str, float]] = []
         for likely in self._likely(held, prepared, keep) if len(held) > keep else [held]:
             found += [self._compared(prepared, at, row) for at, row in likely.tolist()]
-            if max((score for _, score in found), default=0.0) >= _CLEAR:
+            if max((score for _, score in found), default=0.0) >= CLEAR:
                 break
         return sorted(found, key=lambda item: (-item[1], item[0]))
 

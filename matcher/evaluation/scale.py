@@ -21,11 +21,11 @@ POPULATION: Final = {
 
 def evaluate_scale(
     modality: Modality, gallery: int, *, probes: int = 400, seed: int = 1, curve: bool = False,
-    exhaustive_probes: int | None = None, progress: Progress | None = None,
+    exhaustive_probes: int | None = None, unclear: bool = False, progress: Progress | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Costs of a gallery of this size, ready for JSON; with ``curve`` also of smaller ones, under that key.
 
-    All of it is simulated and says so. ``exhaustive_probes`` is for fingers; see ``scale_finger``.
+    All of it is simulated and says so. ``exhaustive_probes`` and ``unclear`` are for fingers; see ``scale_finger``.
     Raises InputError for a gallery of fewer than 2 or of more than 10,000,000 faces or 1,000,000 fingers.
     """
     if not 2 <= gallery <= LARGEST[modality]:
@@ -33,9 +33,9 @@ def evaluate_scale(
     if probes < 1 or (exhaustive_probes is not None and exhaustive_probes < 1):
         raise InputError("At least one probe is needed.")
     sizes = curve_sizes(gallery) if curve else [gallery]
+    fingers = {"exhaustive_probes": exhaustive_probes, "unclear": unclear}
     measured = [
-        _at(modality, size, probes, seed, exhaustive_probes, _part(progress, sizes, place))
-        for place, size in enumerate(sizes)
+        _at(modality, size, probes, seed, fingers, _part(progress, sizes, place)) for place, size in enumerate(sizes)
     ]
     report = {
         "modality": modality.value,
@@ -54,7 +54,7 @@ def curve_sizes(gallery: int) -> list[int]:
 
 
 def _at(
-    modality: Modality, size: int, probes: int, seed: int, exhaustive_probes: int | None, progress: Progress | None
+    modality: Modality, size: int, probes: int, seed: int, fingers: dict[str, Any], progress: Progress | None
 ) -> Any:
     if modality is Modality.FACE:
         from matcher.evaluation.scale_face import face_scale
@@ -62,8 +62,7 @@ def _at(
         return measured_apart(face_scale, size, probes=probes, seed=seed, progress=progress)
     from matcher.evaluation.scale_finger import finger_scale
 
-    options = {"probes": probes, "seed": seed, "exhaustive_probes": exhaustive_probes}
-    return measured_apart(finger_scale, size, progress=progress, **options)
+    return measured_apart(finger_scale, size, probes=probes, seed=seed, progress=progress, **fingers)
 
 
 def _part(progress: Progress | None, sizes: list[int], place: int) -> Progress | None:

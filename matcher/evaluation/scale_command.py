@@ -24,13 +24,14 @@ _COLUMNS = ("references", "search ms", "95 %", "rank 1", "exhaustive", "enroll s
 @click.option("--gallery", type=click.IntRange(min=2), required=True, help="References held.")
 @click.option("--probes", default=400, show_default=True, type=click.IntRange(1, 100_000), help="Of enrolled people.")
 @click.option("--exhaustive-probes", type=click.IntRange(1, 100_000), help="Fingers compared with everybody.")
+@click.option("--unclear", is_flag=True, help="Also compare fingers with everybody that were found, but not clearly.")
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(min=0), help="Of the synthetic people.")
 @click.option("--curve", is_flag=True, help="Also at 1,000, 2,000, 5,000 ... references.")
 @click.option("--json", "json_file", type=_FILE, help="Write the figures here as JSON.")
 @click.option("--svg", "svg_file", type=_FILE, help="Draw cost against size here; implies --curve.")
 def scale_command(
-    modality: str, gallery: int, probes: int, exhaustive_probes: int | None, seed: int, curve: bool,
-    json_file: Path | None, svg_file: Path | None,
+    modality: str, gallery: int, probes: int, exhaustive_probes: int | None, unclear: bool, seed: int,
+    curve: bool, json_file: Path | None, svg_file: Path | None,
 ) -> None:  # fmt: skip
     """Time enrollment and search on synthetic people, and weigh their memory."""
     from matcher.evaluation.scale import evaluate_scale
@@ -50,6 +51,7 @@ def scale_command(
             seed=seed,
             curve=curve or svg_file is not None,
             exhaustive_probes=exhaustive_probes,
+            unclear=unclear,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     _show(report)

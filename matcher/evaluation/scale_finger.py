@@ -6,6 +6,9 @@ gallery. Comparing a probe with everybody takes seconds, so ``exhaustive_rank1``
 did not put the mate first, but the mate scores as high as what came first, the probe is compared with everybody, and
 lost if the mate is the best of all. How many mates the search puts first is at least this share of how many comparing
 with everybody does: that might find somebody else in place of a mate that the search put first, and then finds fewer.
+With ``unclear`` whoever was found with a score that is not clear is compared with everybody, too: ``rank1_of_all`` and
+``of_all`` are then what comparing with everybody finds, and the search's share of it, if no stranger reaches a clear
+score; ``highest_stranger`` is the highest that one did reach.
 Fingers are drawn and compared with all in processes of their own; enrolling and searching are timed in this one, on
 one core.
 """
@@ -28,7 +31,7 @@ from matcher.engines import load_engine
 from matcher.engines.minutiae import MinutiaeEngine
 from matcher.evaluation.footprint import Progress, Told, grown_mb, median_and_p95, one_core, resident_bytes, timed_ms
 from matcher.evaluation.synthetic_minutiae import impression_of, synthetic_finger
-from matcher.finger_index import FingerIndex
+from matcher.finger_index import CLEAR, FingerIndex
 from models.biometrics import Template
 from models.errors import MusterError
 
@@ -41,12 +44,13 @@ _SINGLE: Final = 20  # fingers that come and go one at a time
 
 
 def finger_scale(
-    gallery: int, *, probes: int, seed: int, exhaustive_probes: int | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
+    gallery: int, *, probes: int, seed: int, exhaustive_probes: int | None = None, unclear: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Costs and finds at one size, ready for JSON: times in the unit of their names, memory in MB (10^6 bytes).
 
-    ``exhaustive_probes`` are compared with everybody, beside the doubtful ones; left out: as many as make 300,000
-    comparisons, one at least.
+    ``exhaustive_probes`` are compared with everybody, beside the doubtful and, if so wanted, the ``unclear`` ones; left
+    out: as many as make 300,000 comparisons, one at least.
     """
     engine = _engine()
     chosen = np.unique(np.linspace(0, gallery - 1, min(probes, gallery)).round().astype(np.int64)).tolist()
@@ -59,10 +63,13 @@ def finger_scale(
             cost = _searched(engine, payloads, mated, told)
         first, best = cost.pop("first"), cost.pop("best")
         doubtful = _doubtful(engine, payloads, mated, first, best)
-        everybody = {finger: mated[finger].payload for finger in [*compared, *doubtful]}
-        nearest = _exhaustive(work, payloads, everybody, told)
-    right = [finger for finger in chosen if first[finger] == finger]
+        right = [finger for finger in chosen if first[finger] == finger]
+        dim = [finger for finger in right if best[finger] < CLEAR] if unclear else []
+        everybody = {finger: mated[finger].payload for finger in [*compared, *doubtful, *dim]}
+        answers = _exhaustive(work, payloads, everybody, told)
+    nearest = {finger: place for finger, (_, place) in answers.items()}
     lost = [finger for finger in doubtful if nearest[finger] == finger]
+    beaten = [finger for finger in dim if nearest[finger] != finger]
     return {
         "gallery": gallery,
         **cost,
@@ -73,6 +80,22 @@ def finger_scale(
         "recall_at_1": float(np.mean([first[finger] == nearest[finger] for finger in compared])),
         "probes": {"mated": len(chosen), "exhaustive": len(compared), "doubtful": len(doubtful)},
         "one_core": alone,
+    } | (_of_all(right, lost, beaten, dim, answers, len(chosen)) if unclear else {})
+
+
+def _of_all(
+    right: list[int], lost: list[int], beaten: list[int], dim: list[int], answers: dict[int, tuple[float, int]],
+    probes: int,
+) -> dict[str, Any]:  # fmt: skip
+    """What comparing with everybody finds at rank 1, and the search's share of it."""
+    found = len(right) + len(lost) - len(beaten)
+    strangers = [score for finger, (score, place) in answers.items() if place != finger]
+    return {
+        "rank1_of_all": found / probes,
+        "of_all": len(right) / max(1, found),
+        "unclear": len(dim),
+        "beaten": len(beaten),
+        "highest_stranger": max(strangers, default=None),
     }
 
 
@@ -180,15 +203,17 @@ def _drawn(work: _Workers, fingers: range, touch: int, seed: int, told: Told) ->
     return payloads
 
 
-def _exhaustive(work: _Workers, payloads: Sequence[bytes], probes: dict[int, bytes], told: Told) -> dict[int, int]:
-    """The nearest reference of each probe among all."""
+def _exhaustive(
+    work: _Workers, payloads: Sequence[bytes], probes: dict[int, bytes], told: Told
+) -> dict[int, tuple[float, int]]:
+    """The score and the place of the nearest reference of each probe among all."""
     starts = range(0, len(payloads), _BLOCK)
     blocks = [payloads[start : start + _BLOCK] for start in starts]
     best = dict.fromkeys(probes, (-1.0, -1))
     for count, here in work.map(partial(_compared_here, probes=probes), starts, blocks):
         best = {finger: max(best[finger], here[finger], key=lambda one: one[0]) for finger in best}
         told.more(count)
-    return {finger: place for finger, (_, place) in best.items()}
+    return best
 
 
 def _spread(chosen: list[int], count: int) -> list[int]:

@@ -96,14 +96,31 @@ class TestFingerScale:
         fully, asked = scale_finger._exhaustive, {}
         monkeypatch.setattr(scale_finger, "_doubtful", lambda *_: [1, 3])
 
-        def exhaustive(work: Any, payloads: Any, probes: dict[int, bytes], told: Any) -> dict[int, int]:
+        def exhaustive(work: Any, payloads: Any, probes: Any, told: Any) -> dict[int, tuple[float, int]]:
             asked.update(fully(work, payloads, probes, told))
-            return asked | {3: 2}  # somebody else scores higher than the mate of 3
+            return asked | {3: (0.15, 2)}  # somebody else scores higher than the mate of 3
 
         monkeypatch.setattr(scale_finger, "_exhaustive", exhaustive)
         report = finger_scale(8, probes=8, seed=2, exhaustive_probes=1)
-        assert asked[1] == 1 and {1, 3} <= set(asked)
+        assert asked[1][1] == 1 and {1, 3} <= set(asked)
         assert report["found_at_least"] == pytest.approx(8 * report["rank1"] / (8 * report["rank1"] + 1))
+
+    def test_who_was_found_without_a_clear_score_may_be_nobody_that_everybody_would_find(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        fully = scale_finger._exhaustive
+        monkeypatch.setattr(scale_finger, "CLEAR", 2.0)  # nobody is clear
+
+        def exhaustive(work: Any, payloads: Any, probes: Any, told: Any) -> dict[int, tuple[float, int]]:
+            return fully(work, payloads, probes, told) | {5: (0.6, 2)}
+
+        plain = finger_scale(8, probes=8, seed=2, exhaustive_probes=1, unclear=True)
+        assert (plain["unclear"], plain["beaten"], plain["of_all"]) == (8, 0, 1.0)
+        monkeypatch.setattr(scale_finger, "_exhaustive", exhaustive)
+        report = finger_scale(8, probes=8, seed=2, exhaustive_probes=1, unclear=True)
+        assert (report["beaten"], report["rank1_of_all"], report["highest_stranger"]) == (1, 7 / 8, 0.6)
+        assert report["of_all"] == pytest.approx(8 / 7)
+        assert report["found_at_least"] == 1.0
 
     def test_a_seed_gives_the_same_fingers_and_touches(self) -> None:
         assert _drawn_here([3, 4], 1, 9) == _drawn_here([3, 4], 1, 9)
