@@ -20,7 +20,14 @@ from sqlalchemy.orm import Session
 
 from enrollment.live import LiveOptions
 from enrollment.notice import MissingReason, Notice, check_notice
-from enrollment.repository import open_everyone, person_by_number, person_of, save_enrollment, wrapped_key_of
+from enrollment.repository import (
+    open_everyone,
+    person_by_number,
+    person_of,
+    save_enrollment,
+    sealed_references,
+    wrapped_key_of,
+)
 from enrollment.samples import EnrollmentPlan, SampleVerdict
 from enrollment.session import EnrollmentSession
 from enrollment.vault import SiteKey, Vault
@@ -65,6 +72,7 @@ _POSITIONS = {position.name.lower(): position for position in FingerPosition if 
     "--duplicates-reviewed", is_flag=True, help="The staff member looked at the people who match, and goes on."
 )
 @click.option("--name", help="Enter the person under this name if the number is not known yet.")
+@click.option("--replace", is_flag=True, help="End the earlier references of what is taken now.")
 @click.option("--database", default=DEFAULT_DATABASE, show_default=True, envvar="MUSTER_DATABASE")
 @click.option("--keys", type=click.Path(path_type=Path), help="Folder of the keys [keys beside the database].")
 @click.option("--face-engine", default="sface", show_default=True)
@@ -89,6 +97,7 @@ def enroll(  # noqa: PLR0913 - one parameter an option
     missing_reason: str | None,
     duplicates_reviewed: bool,
     name: str | None,
+    replace: bool,
     database: str,
     keys: Path | None,
     face_engine: str,
@@ -104,6 +113,9 @@ def enroll(  # noqa: PLR0913 - one parameter an option
     folder = keys_folder(database, keys)
     with reading(store) as rows:
         person, new = _person(rows, check_number(person_number), site_id, name)
+        taken = {Modality.FACE} if faces or camera else set()
+        taken |= {Modality.FINGER} if prints or sensor else set()
+        ended = _ended(rows, person, taken, replace=replace)
         staff_id = _staff_id(rows, staff, site_id=site_id)
         notice = Notice(notice_version, language, utc_now(), staff_id)
         check_notice(notice, now=notice.given_at)  # nobody lays a finger on before that
@@ -120,7 +132,21 @@ def enroll(  # noqa: PLR0913 - one parameter an option
             rows.flush()
         save_enrollment(rows, enrollment)
     store.dispose()
-    click.echo(f"Enrolled: {len(enrollment.references)} references, sealed.")
+    earlier = f"; {ended} earlier ones ended" if ended else ""
+    click.echo(f"Enrolled: {len(enrollment.references)} references, sealed{earlier}.")
+
+
+def _ended(rows: Session, person: Person, taken: set[Modality], *, replace: bool) -> int:
+    """How many references in force this enrollment ends. Raises InputError if there are any and nobody said so."""
+    before = sealed_references(rows, person.person_id)
+    ended = sum(item.revoked_at is None and item.modality in taken for item in before)
+    if ended and not replace:
+        raise InputError(
+            f"Whoever has this number is enrolled already, with {ended} references of this kind: check the number, or "
+            "end them with --replace.",
+            code="enrolled_already",
+        )
+    return ended
 
 
 def _session(store: Engine, person: Person, folder: Path, face: Any, finger: Any) -> EnrollmentSession:
@@ -184,8 +210,15 @@ def _person(rows: Session, number: str, site_id: str, name: str | None) -> tuple
     if rows.get(SiteRow, site_id) is None:
         raise InputError(f"There is no site with the code {site_id}.", code="site_unknown")
     known = rows.scalar(select(PersonRow.person_id).where(PersonRow.number == number))
-    if known is not None or name is None:
-        return person_by_number(rows, number, site_id=site_id), None
+    if known is not None:
+        person = person_by_number(rows, number, site_id=site_id)
+        if name is not None and person.name != check_name(name):
+            raise InputError(
+                "This number is entered under another name: check the number, or leave --name out.", code="name_differs"
+            )
+        return person, None
+    if name is None:
+        raise InputError("There is no person with this number; --name NAME enters one.", code="person_unknown")
     new = PersonRow(
         person_id=str(uuid4()),
         number=number,

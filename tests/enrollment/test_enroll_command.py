@@ -88,10 +88,21 @@ def test_somebody_enrolled_already_needs_a_second_look(run, store):
     assert run("--missing-reason", "no_sensor", "--duplicates-reviewed", number="20262").exit_code == 0
 
 
+def test_a_mistyped_number_ends_nobodys_references(run, store):
+    assert run("--missing-reason", "no_sensor").exit_code == 0
+    again = run("--missing-reason", "no_sensor")
+    assert again.exception.code == "enrolled_already" and "--replace" in str(again.exception)
+    assert run("--missing-reason", "no_sensor", "--name", "李雷", "--replace").exception.code == "name_differs"
+    assert [row.revoked_at for row in rows(store, ReferenceRow)] == [None] * 3
+    replaced = run("--missing-reason", "no_sensor", "--replace")
+    assert "Enrolled: 3 references, sealed; 3 earlier ones ended." in replaced.output
+    assert sum(row.revoked_at is None for row in rows(store, ReferenceRow)) == 3
+
+
 @pytest.mark.parametrize(
     ("change", "kind", "sentence"),
     [
-        ({"number": "0000"}, InputError, "no person with this number"),
+        ({"number": "0000"}, InputError, "no person with this number; --name NAME enters one"),
         ({"number": "; drop"}, InputError, "letters, digits and hyphens"),
         ({"site": "s-9"}, InputError, "no site with the code"),
         ({"pictures": ["--face", "/nowhere.png"]}, ImageError, "does not exist"),
