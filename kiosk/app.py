@@ -137,8 +137,8 @@ class Kiosk:
         )
         try:
             server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
-        except OSError as error:  # most often: another kiosk, or a demonstration, runs on this machine
-            where, why = f"{panel.host}:{panel.port}", error.strerror or "it cannot be used"
+        except (OSError, ValueError) as error:  # most often: another kiosk, or a demonstration, runs on this machine
+            where, why = f"{panel.host}:{panel.port}", getattr(error, "strerror", None) or "it cannot be used"
             raise ConfigurationError(f"The screen cannot be served at {where} (panel.port): {why}.") from error
         self.panel_url = f"http://{panel.host}:{server.effective_port}/"
         thread = KeptThread("panel", server.run)

@@ -141,10 +141,13 @@ def _network(config: KioskConfig) -> Checked:
     return Checked("network", True, f"{network.manifest.name} is ready, and every visit must pass it.")
 
 
+_PAIR = "Run the kiosk and type the digits on its screen into the center's console, or run `muster kiosk pair`."
+
+
 def _pairing(config: KioskConfig) -> Checked:
     pairing = load_pairing(config.state_dir)
     if pairing is None or pairing.status == "pending":
-        return Checked("pairing", False, "this kiosk is not paired with a center.", "Run `muster kiosk pair`.")
+        return Checked("pairing", False, "this kiosk is not paired with a center.", _PAIR)
     if pairing.status == "revoked":
         advice = "If that was a mistake, run `muster kiosk pair`: it makes new keys."
         return Checked("pairing", False, "the center revoked this kiosk.", advice)

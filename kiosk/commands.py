@@ -19,7 +19,15 @@ from kiosk.check import check_kiosk
 from kiosk.clock import Clock
 from kiosk.config import KioskConfig, load_config
 from kiosk.journal import Journal
-from kiosk.keys import AGREEMENT_FILE, PAIRING_FILE, SIGNING_FILE, KioskKeys, load_pairing, make_state_dir
+from kiosk.keys import (
+    AGREEMENT_FILE,
+    PAIRING_FILE,
+    SIGNING_FILE,
+    KioskKeys,
+    hold_state_dir,
+    load_pairing,
+    make_state_dir,
+)
 from kiosk.pairing import pair as pair_with_center
 from kiosk.parcels import ParcelQueue
 from kiosk.trials.command import trials_command
@@ -85,8 +93,6 @@ def pair(path: Path) -> None:
     before = load_pairing(config.state_dir)
     if before is not None and before.status == "approved":
         raise InputError("This kiosk is paired already; revoke it at the center's console first.", code="paired")
-    if before is not None and before.status == "revoked":
-        _put_aside(config)
     shown: set[str] = set()
 
     def show(code: str | None, hint: str | None) -> None:
@@ -94,8 +100,11 @@ def pair(path: Path) -> None:
             shown.add(code)
             click.echo(f"Type these digits into the center's console (Kiosks, pair): {code}")
 
-    keys = KioskKeys.load_or_create(config.state_dir)
-    done = pair_with_center(config, keys, clock=Clock.of_this_machine(), show=show, stopping=threading.Event())
+    with hold_state_dir(config.state_dir, "This kiosk runs already: its own screen shows the digits to compare."):
+        if before is not None and before.status == "revoked":
+            _put_aside(config)
+        keys = KioskKeys.load_or_create(config.state_dir)
+        done = pair_with_center(config, keys, clock=Clock.of_this_machine(), show=show, stopping=threading.Event())
     if done is not None:
         click.echo(f"Paired as {done.kiosk_id}.")
 

@@ -122,8 +122,10 @@ def make_state_dir(state_dir: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold_state_dir(state_dir: Path) -> Iterator[None]:
-    """Keep the state folder to this process: two kiosks on one chain would fork it. Raises StoreError if it is held."""
+def hold_state_dir(state_dir: Path, if_held: str = "") -> Iterator[None]:
+    """Keep the state folder to this process: two kiosks on one chain would fork it. Raises StoreError if it is held,
+    with the sentence ``if_held`` if there is one.
+    """
     try:
         handle = os.open(state_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
@@ -132,7 +134,8 @@ def hold_state_dir(state_dir: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise StoreError(f"Another kiosk runs on the state folder {state_dir}.", code="state_held") from error
+            sentence = if_held or f"Another kiosk runs on the state folder {state_dir}."
+            raise StoreError(sentence, code="state_held") from error
         yield
     finally:
         os.close(handle)

@@ -30,6 +30,7 @@ log = structlog.get_logger("kiosk.pairing")
 
 SOFTWARE = "muster-kiosk/0.1"
 
+_LONGEST_WAIT_S = 30.0  # somebody stands there and waits
 _PAIRING_ID = re.compile("[A-Za-z0-9_-]{1,64}")  # it becomes part of an address
 
 
@@ -54,19 +55,24 @@ def pair(
 
     Raises PairingRefused if the center rejects this kiosk, StoreError if the result cannot be kept.
     """
+    failures = 0
     while not stopping.is_set():
         try:
             done = _attempt(config, keys, clock=clock, show=show, stopping=stopping)
         except CenterUnreachable as error:
             log.info("center_unreachable", reason=str(error))
             show(None, PanelHint.PAIRING_WAITING)
+            failures += 1
         else:
+            failures = 0
             if done is not None:
                 save_pairing(config.state_dir, done)
                 log.info("paired", kiosk_id=done.kiosk_id)
                 return done
             show(None, PanelHint.PAIRING_EXPIRED)
-        stopping.wait(config.center.retry_first_s)  # each attempt is a try for whoever stands in between: not many
+        first_s, longest_s = config.center.retry_first_s, min(config.center.retry_longest_s, _LONGEST_WAIT_S)
+        # each attempt is a try for whoever stands in between: not many
+        stopping.wait(min(first_s * 2.0 ** min(failures, 32), max(first_s, longest_s)))
     return None
 
 

@@ -51,7 +51,10 @@ def open_store(url: str, *, branch: Branch, create: bool = True, busy_timeout_s:
     path = sqlite_path(address)
     if path is not None:
         if not create and not path.exists():
-            raise StoreError(f"There is no database at {path}.", code="store_missing")
+            raise StoreError(
+                f"There is no database at {path}: name another with --database, or make it with `muster center init`.",
+                code="store_missing",
+            )
         _create_private(path)
     engine = _engine(address, busy_timeout_s=busy_timeout_s)
     try:

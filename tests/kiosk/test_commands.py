@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from kiosk import commands
 from kiosk.commands import kiosk
 from kiosk.config import load_config
+from kiosk.keys import hold_state_dir
 from models.errors import InputError
 from web.center.pairing import approve_pairing
 
@@ -47,6 +48,14 @@ def test_check_names_everything_that_is_wrong_and_what_to_do(tmp_path: Path) -> 
     assert any(line.startswith("FAIL center: The center at http://127.0.0.1:9 does not answer") for line in lines)
     assert any(line.startswith("FAIL pairing: this kiosk is not paired") for line in lines)
     assert any(line.startswith("ok   camera: Simulated camera") for line in lines)
+
+
+def test_a_kiosk_that_runs_is_not_paired_beside_itself(tmp_path: Path) -> None:
+    path = write(tmp_path / "kiosk.toml", "http://127.0.0.1:9", tmp_path / "state")
+    (tmp_path / "state").mkdir(mode=0o700)
+    with hold_state_dir(tmp_path / "state"):
+        refused = CliRunner().invoke(kiosk, ["pair", "--config", str(path)])
+    assert str(refused.exception) == "This kiosk runs already: its own screen shows the digits to compare."
 
 
 def test_pair_then_check_then_status(tmp_path: Path, real_center: RealCenter) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from http.client import HTTPConnection
 from pathlib import Path
@@ -68,8 +71,28 @@ def test_verify_names_a_store_that_was_cut(tmp_path: Path) -> None:
 def test_a_mistyped_database_is_named_and_not_made(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     refused = run(tmp_path, *arguments)
     assert isinstance(refused.exception, StoreError)
-    assert str(refused.exception) == f"There is no database at {tmp_path / 'center.db'}."
+    assert str(refused.exception).startswith(f"There is no database at {tmp_path / 'center.db'}: name another")
     assert list(tmp_path.iterdir()) == []
+
+
+def ran(folder: Path, *arguments: str) -> str:
+    """What ``muster center run`` says to whoever started it, in a process of its own."""
+    command = [sys.executable, "-m", "muster", "center", "run", "--database", f"sqlite:///{folder / 'center.db'}"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.parametrize("host", ["nosuch.invalid", "203.0.113.7"])
+def test_an_address_that_is_not_this_machines_is_one_sentence(tmp_path: Path, host: str) -> None:
+    refused = ran(tmp_path, "--host", host, "--port", "0")
+    assert f"Cannot listen on {host}:0: " in refused and "Traceback" not in refused
+
+
+def test_a_port_that_is_taken_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        refused = ran(tmp_path, "--port", str(taken.getsockname()[1]))
+    assert refused.endswith("Address already in use; --port takes another one.\n")
 
 
 def test_a_wrong_address_or_key_is_one_sentence(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from pathlib import Path
@@ -63,8 +64,10 @@ def run(database: str, keys: Path | None, host: str, port: int, timezone: str, h
     _show_first_password(assembled)
     try:
         server = create_server(app, host=host, port=port, **server_options(settings))
-    except OSError as error:
-        raise MusterError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # waitress says ValueError to a name that is nowhere
+        why = getattr(error, "strerror", None) or "this machine has no such address"
+        advice = "; --port takes another one" if getattr(error, "errno", None) == errno.EADDRINUSE else ""
+        raise MusterError(f"Cannot listen on {host}:{port}: {why}{advice}.") from error
     signer = HeadSigner(assembled)
     signer.start()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # a service manager's stop: sign what is left
