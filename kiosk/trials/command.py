@@ -11,7 +11,7 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from models.errors import InputError
 
@@ -96,7 +96,8 @@ def _print(found: dict[str, Any], *, seconds: float) -> None:
     for title, side in (("APCER", "apcer"), ("BPCER", "bpcer")):
         if not found[side]:
             continue
-        table = Table("kind", title, "95 %", "of", "first try", "not acquired", "as the person shown", "median s")
+        kinds = Column("kind", no_wrap=True)  # they differ at the end
+        table = Table(kinds, title, "95 %", "of", "first try", "not acquired", "as the person shown", "median s")
         for kind, row in found[side].items():
             table.add_row(
                 kind, _percent(row["rate"]), f"{_percent(row['low'])} - {_percent(row['high'])}",

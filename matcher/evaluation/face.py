@@ -96,6 +96,7 @@ def measure_face(
         "modality": "face",
         "engine": engine,
         "failure_to_acquire": float(np.mean(~main.found)),
+        "comparisons": {"genuine": len(pairs.similarity[0]), "impostor": len(pairs.similarity[1])},
         "pairs": _rates(*pairs.similarity),
         "pairs_normalised": _rates(*pairs.normalised) if pairs.normalised is not None else None,
         "identification": rates_of_one,

@@ -16,6 +16,8 @@ from rich.table import Table
 from models.errors import InputError
 
 _SHOWN_AS = {"held_out": "every third finger:"}  # of JSON's names, what an office would not understand
+_IMPOSTORS = ("all_impostor", "impostor")
+_RULE_OF_THREE = 3.0
 
 
 @contextmanager
@@ -52,12 +54,31 @@ def without_nan(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _leaves(report: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+def _leaves(report: dict[str, Any], prefix: str = "", impostors: int | None = None) -> Iterator[tuple[str, str]]:
+    impostors = _impostors(report, impostors)
     for name, value in report.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{_SHOWN_AS.get(name, name)} ")
+            yield from _leaves(value, f"{prefix}{_SHOWN_AS.get(name, name)} ", impostors)
         elif prefix or name not in ("modality", "engine"):
-            yield f"{prefix}{name}", _shown(f"{prefix}{name}", value)
+            claim = _claim(name, impostors) if prefix.endswith("fnmr_at_fmr ") and value is not None else ""
+            yield f"{prefix}{name}", _shown(f"{prefix}{name}", value) + claim
+
+
+def _impostors(report: dict[str, Any], before: int | None) -> int | None:
+    """How many comparisons of different people a part of a report rests on, or the whole of it."""
+    counts = report.get("comparisons")
+    for part in (report, counts if isinstance(counts, dict) else {}):
+        for name in _IMPOSTORS:
+            if isinstance(part.get(name), int):
+                return int(part[name])
+    return before
+
+
+def _claim(fmr: str, impostors: int | None) -> str:
+    """What so few comparisons cannot show: none of n was false says of a rate only that it is below 3 / n."""
+    if impostors is None or impostors * float(fmr) >= _RULE_OF_THREE:
+        return ""
+    return f" (no claim: {impostors:,} comparisons are too few for this rate)"
 
 
 def _shown(name: str, value: Any) -> str:

@@ -12,6 +12,7 @@ from matcher.engines import ENGINES
 from matcher.evaluation.finger import engine_named
 from matcher.evaluation.html_option import thresholds, weights_used
 from matcher.evaluation.measured import ThresholdUse
+from matcher.evaluation.terminal import finish
 from models.biometrics import TemplateFormat
 from models.errors import InputError
 from tests.matcher.test_evaluate_finger import lay
@@ -85,3 +86,14 @@ def test_the_terminal_says_every_third_finger_where_json_says_held_out(tmp_path:
     assert "every third finger: genuine" in result.stdout
     assert "held_out" not in result.stdout
     assert "held_out" in rates.read_text("utf-8")
+
+
+def test_the_terminal_makes_no_claim_that_so_few_comparisons_cannot_carry(capsys: pytest.CaptureFixture[str]) -> None:
+    report = {
+        "modality": "face", "engine": "sface", "comparisons": {"genuine": 40, "impostor": 5_000},
+        "pairs": {"eer": 0.01, "fnmr_at_fmr": {"1e-3": 0.02, "1e-4": 0.0}},
+    }  # fmt: skip
+    finish(report, None)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "1e-3 │ 2.000 % │" in shown
+    assert "no claim: 5,000 comparisons" in shown and shown.count("no claim") == 1
