@@ -25,6 +25,12 @@ def test_the_documented_example_holds_the_defaults() -> None:
     assert load_config(EXAMPLE) == expected
 
 
+def test_the_example_to_try_needs_no_device_and_no_other_folder() -> None:
+    config = load_config(EXAMPLE.with_name("kiosk-try.toml"))
+    assert (config.camera.driver, config.sensor.options["port"]) == ("simulated", "var/sensor")
+    assert str(config.state_dir) == "var/kiosk"
+
+
 def test_the_documented_example_names_every_key() -> None:
     text = EXAMPLE.read_text("utf-8")
     for table in fields(KioskConfig):
