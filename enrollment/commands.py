@@ -18,7 +18,8 @@ from sqlalchemy import Engine, or_, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from enrollment.live import LiveOptions
+from enrollment.duplicates import Duplicate
+from enrollment.live import WORDS, LiveOptions
 from enrollment.notice import MissingReason, Notice, check_notice
 from enrollment.repository import (
     open_everyone,
@@ -125,6 +126,9 @@ def enroll(  # noqa: PLR0913 - one parameter an option
         devices = live.open(closing, click.echo)
         _take(session, faces, prints, dpi=dpi)
         devices.feed(session)
+    if not duplicates_reviewed:
+        session.progress().check(reason)
+        _show_alike(store, session.duplicates())
     enrollment = session.complete(notice, missing_reason=reason, cleared_by=staff_id if duplicates_reviewed else None)
     with writing(store) as rows:
         if new is not None:
@@ -167,6 +171,17 @@ def _session(store: Engine, person: Person, folder: Path, face: Any, finger: Any
     )
 
 
+def _show_alike(store: Engine, alike: tuple[Duplicate, ...]) -> None:
+    """Who matches, for the staff member who has to look at them; the one sentence that follows refuses."""
+    with reading(store) as rows:
+        for found in alike:
+            person = rows.get(PersonRow, found.person_id)
+            if person is not None:
+                click.echo(f"Alike: number {person.number} at {person.site_id}, by {found.modality.value}.")
+    if alike:
+        click.echo("Look at them; if it is somebody else, add --duplicates-reviewed.")
+
+
 def _take(
     session: EnrollmentSession, faces: tuple[Path, ...], prints: list[tuple[FingerPosition, Path]], *, dpi: int
 ) -> None:
@@ -180,8 +195,9 @@ def _take(
 
 def _require(path: Path, verdict: SampleVerdict) -> None:
     if not verdict.accepted:
-        hint = (verdict.hint or "").replace("_", " ")
-        raise InputError(f"The picture {path.name} was not taken: {hint}.", code="sample_refused")
+        hint = verdict.hint or ""
+        said = WORDS.get(hint, hint.replace("_", " "))
+        raise InputError(f"The picture {path.name} was not taken: {said}.", code="sample_refused")
     if verdict.quality is not None:
         click.echo(f"{path.name}: quality {verdict.quality.value:.2f}")
 

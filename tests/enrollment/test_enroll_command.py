@@ -85,6 +85,7 @@ def test_somebody_enrolled_already_needs_a_second_look(run, store):
     assert run("--missing-reason", "no_sensor").exit_code == 0
     again = run("--missing-reason", "no_sensor", number="20262")
     assert again.exception.code == "duplicate_found"
+    assert "Alike: number 20261 at s-1, by face." in again.output and "--duplicates-reviewed" in again.output
     assert run("--missing-reason", "no_sensor", "--duplicates-reviewed", number="20262").exit_code == 0
 
 
@@ -118,4 +119,6 @@ def test_what_is_wrong_gets_one_sentence(run, change, kind, sentence):
 def test_a_picture_that_is_refused_is_named_with_the_reason(run, tmp_path):
     cv2.imwrite(str(tmp_path / "two.png"), face_picture(1, people=(1, 2)))
     result = run(pictures=["--face", str(tmp_path / "two.png")])
-    assert str(result.exception) == "The picture two.png was not taken: several faces."
+    assert (
+        str(result.exception) == "The picture two.png was not taken: more than one face is seen; one person at a time."
+    )
