@@ -62,6 +62,7 @@ def run(path: Path) -> None:
     """Run the kiosk until SIGTERM; the screen is served to this machine only."""
     config = load_config(path)
     set_log_level(config.kiosk.log_level)
+    logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns of the page's open streams at every stop
     sys.exit(Kiosk(config).run())
 
 
