@@ -100,6 +100,19 @@ def test_staff_who_are_told_that_no_device_works_need_a_device_that_was_just_unp
     assert unasked.wrong
 
 
+@pytest.mark.parametrize(("asked_s", "explained"), [(0.01, True), (10.0, False)])
+def test_a_sensor_that_was_just_unplugged_may_fail_at_once_and_one_that_nobody_touches_is_no_such_thing(
+    asked_s: float, explained: bool
+) -> None:
+    steps = [("idle", 0.0), ("staff", 0.1), ("finger", 0.2), ("staff", 0.2 + asked_s), ("idle", 0.3 + asked_s)]
+    seen = {"staff_pages": ["who", "pin", "not_compared"], "steps": steps}
+    unplugged = visit(at=80.0, took=10.0, pulled=[("sensor", 88.0)])
+    record = visit(kind="staff", at=91.0, told={"vouches_for": "2001"}, seen=seen)
+    note_pulled_before([Place(0, "kiosk", [unplugged, record], slips=None)])
+    judge_visit(record, PEOPLE)
+    assert bool(record.wrong) is not explained
+
+
 def test_staff_are_refused_to_vouch_only_for_somebody_whose_presence_was_recorded_before() -> None:
     acts = [
         event(seq, "staff", person=None, act=act) for seq, act in enumerate(("sign_in", "witness_refused", "sign_out"))

@@ -32,7 +32,8 @@ NEEDS = {  # which devices a way to check in cannot do without
 _TOO_BUSY = 5.0  # times as long as usual
 _STUCK_SHARE = 0.5  # of a visit on one page is no slow machine
 _MENDING_S = 14.0  # it is plugged in again within two and works within ten more; the page is read at once
-_NO_DEVICE = "no_way_to_compare"  # the page that tells staff so
+_NO_DEVICE, _BROKEN = "no_way_to_compare", "not_compared"  # what tells staff that no device works, or that it failed
+_AT_ONCE_S = 1.0  # a sensor on which nobody lays a finger is asked for longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,13 @@ class Record:
         """The devices that this visit cannot do without and that were unplugged before it, shortly before it ended."""
         pulled = {name for name, at in self.pulled_before if at >= self.ended - _MENDING_S}
         return sorted(pulled & NEEDS.get(self.kind, set()))
+
+    @property
+    def told_no_device(self) -> bool:
+        """Whether the pages told staff that there is no device to compare them with, or that it failed at once."""
+        pages, steps = self.seen.get("staff_pages", ()), self.seen.get("steps", ())
+        asked_s = [after - at for (step, at), (_, after) in pairwise(steps) if step == PanelStep.FINGER]
+        return _NO_DEVICE in pages or (_BROKEN in pages and bool(asked_s) and max(asked_s) < _AT_ONCE_S)
 
     @property
     def cut_short(self) -> bool:
@@ -265,7 +273,7 @@ def _judge_staff(record: Record, people: Mapping[str, str], counted: Mapping[str
         record.verdict = f"staff: walked away at {record.walked_at} before all was done"
     elif record.needed_gone:
         record.verdict = f"staff: {', '.join(record.needed_gone)} unplugged before all was done"
-    elif record.needed_still_gone and not record.events and _NO_DEVICE in record.seen.get("staff_pages", ()):
+    elif record.needed_still_gone and not record.events and record.told_no_device:
         record.verdict = f"staff: told that {', '.join(record.needed_still_gone)} cannot be used yet, nothing was done"
     elif record.starved:
         record.verdict = "staff: given up on a machine too busy"
