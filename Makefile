@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 VISITS ?= 2000
+SEED ?= 1
 # How many processes the tests run in, of up to 3 GB each: one per core, but no more than four unless asked for.
 JOBS ?= auto
 AT_MOST = $(if $(filter auto,$(JOBS)),--maxprocesses 4)
@@ -20,7 +21,7 @@ help:
 	@echo "make test    the tests, in one process per core (JOBS=1, PYTEST='-k panel')"
 	@echo "make check   format, lint, types, floors, tests"
 	@echo "make bench   timings and ratios"
-	@echo "make soak    thousands of simulated visits with random faults (VISITS=2000; takes hours)"
+	@echo "make soak    thousands of simulated visits with random faults (VISITS=2000 SEED=1; half an hour of two cores)"
 	@echo "make screens pictures of every screen into docs/screens (needs Chromium)"
 	@echo "make clean   remove $(VENV) and caches"
 
@@ -81,7 +82,7 @@ bench: $(VENV)/.bench
 
 soak: $(VENV)/.dev
 	@$(BIN)/muster weights fetch --all
-	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.whole.soak --visits $(VISITS)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.whole.soak --visits $(VISITS) --seed $(SEED)
 
 screens: $(VENV)/.dev
 	@$(BIN)/muster weights fetch --all
