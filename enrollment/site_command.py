@@ -76,7 +76,9 @@ def site_command(  # noqa: PLR0913 - one parameter an option
     click.echo(text)  # first, so that what took minutes to measure is not lost with a file
     if json_file is not None:
         _write(json_file, text + "\n")
-    if html_file is not None:
+    if html_file is None:
+        click.echo("Whether the thresholds in force are safe is said, in words, by the page of --html FILE.", err=True)
+    else:
         _report(html_file, measured, site_id=site_id, seed=seed, now=now, language=language, database=database)
         click.echo(f"{html_file} shows it as a page.", err=True)
 
