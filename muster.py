@@ -6,6 +6,7 @@ needs no camera library. What one room needs of a sibling is handed over in the 
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -27,6 +28,10 @@ COMMANDS = {
     "demo": ("kiosk.demonstration.command:demo", "A center and a kiosk with simulated hardware and scripted visitors."),
 }
 
+
+# Read by numpy and its kin when they are loaded. The matrices here are small: on a busy machine several threads wait
+# for each other, which made comparing fingers five times slower. Work is spread over processes instead.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 JOINED = {  # commands of a room's group that need a room above it
     "evaluate": {"site": ("enrollment.site_command:site_command", "Measure a site on its own references and visits.")},
@@ -97,6 +102,8 @@ def cli(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; an expected error is one sentence on stderr and exit code 2 (bad input) or 1."""
+    for name in _THREADS:
+        os.environ.setdefault(name, "1")
     try:
         cli(standalone_mode=True)
     except CaptureRetry as retry:
