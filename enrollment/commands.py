@@ -116,7 +116,7 @@ def enroll(  # noqa: PLR0913 - one parameter an option
         person, new = _person(rows, check_number(person_number), site_id, name)
         taken = {Modality.FACE} if faces or camera else set()
         taken |= {Modality.FINGER} if prints or sensor else set()
-        ended = _ended(rows, person, taken, replace=replace)
+        _ended(rows, person, taken, replace=replace)
         staff_id = _staff_id(rows, staff, site_id=site_id)
         notice = Notice(notice_version, language, utc_now(), staff_id)
         check_notice(notice, now=notice.given_at)  # nobody lays a finger on before that
@@ -134,6 +134,8 @@ def enroll(  # noqa: PLR0913 - one parameter an option
         if new is not None:
             rows.add(new)
             rows.flush()
+        modalities = {item.modality for item in enrollment.references}
+        ended = _ended(rows, person, modalities, replace=replace)  # a colleague may have been faster
         save_enrollment(rows, enrollment)
     store.dispose()
     earlier = f"; {ended} earlier ones ended" if ended else ""

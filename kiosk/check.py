@@ -149,7 +149,7 @@ def _pairing(config: KioskConfig) -> Checked:
     if pairing is None or pairing.status == "pending":
         return Checked("pairing", False, "this kiosk is not paired with a center.", _PAIR)
     if pairing.status == "revoked":
-        advice = "If that was a mistake, run `muster kiosk pair`: it makes new keys."
+        advice = "If that was a mistake, stop the kiosk and run `muster kiosk pair`: it makes new keys."
         return Checked("pairing", False, "the center revoked this kiosk.", advice)
     open_site_key(pairing, KioskKeys.load_or_create(config.state_dir))
     return Checked("pairing", True, f"paired as {pairing.kiosk_id}.")

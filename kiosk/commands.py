@@ -35,6 +35,7 @@ from kiosk.voices_command import voices_command
 from models.errors import InputError, StoreError
 from models.store.engine import open_store
 
+_RUNS = "This kiosk runs already: type the digits on its own screen, or stop it before it is paired here."
 DEFAULT_CONFIG = Path("/etc/muster/kiosk.toml")
 
 _config_option = click.option(
@@ -63,6 +64,7 @@ def run(path: Path) -> None:
     config = load_config(path)
     set_log_level(config.kiosk.log_level)
     logging.getLogger("waitress").setLevel(logging.ERROR)  # it warns of the page's open streams at every stop
+    logging.getLogger("waitress.queue").setLevel(logging.WARNING)
     sys.exit(Kiosk(config).run())
 
 
@@ -91,9 +93,6 @@ def pair(path: Path) -> None:
     config = load_config(path)
     set_log_level("warning")
     make_state_dir(config.state_dir)
-    before = load_pairing(config.state_dir)
-    if before is not None and before.status == "approved":
-        raise InputError("This kiosk is paired already; revoke it at the center's console first.", code="paired")
     shown: set[str] = set()
 
     def show(code: str | None, hint: str | None) -> None:
@@ -101,7 +100,10 @@ def pair(path: Path) -> None:
             shown.add(code)
             click.echo(f"Type these digits into the center's console (Kiosks, pair): {code}")
 
-    with hold_state_dir(config.state_dir, "This kiosk runs already: its own screen shows the digits to compare."):
+    with hold_state_dir(config.state_dir, _RUNS):
+        before = load_pairing(config.state_dir)
+        if before is not None and before.status == "approved":
+            raise InputError("This kiosk is paired already; revoke it at the center's console first.", code="paired")
         if before is not None and before.status == "revoked":
             _put_aside(config)
         keys = KioskKeys.load_or_create(config.state_dir)

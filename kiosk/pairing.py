@@ -7,6 +7,7 @@ of those digits signed.
 
 from __future__ import annotations
 
+import random
 import re
 import secrets
 import threading
@@ -20,6 +21,7 @@ from enrollment.vault import SiteKey
 from kiosk.center_client import Answer, CenterClient, CenterUnreachable
 from kiosk.clock import Clock
 from kiosk.config import KioskConfig
+from kiosk.delivery import Backoff
 from kiosk.keys import KioskKeys, Pairing, load_pairing, save_pairing
 from models.errors import InputError, SignatureInvalid, VaultError, WireError
 from models.text import decode_bytes, encode_bytes
@@ -55,24 +57,23 @@ def pair(
 
     Raises PairingRefused if the center rejects this kiosk, StoreError if the result cannot be kept.
     """
-    failures = 0
+    backoff = Backoff(config.center, random.Random())  # noqa: S311 - spreads kiosks in time
     while not stopping.is_set():
+        wait_s = config.center.retry_first_s  # each attempt is a try for whoever stands in between: not many
         try:
             done = _attempt(config, keys, clock=clock, show=show, stopping=stopping)
         except CenterUnreachable as error:
             log.info("center_unreachable", reason=str(error))
             show(None, PanelHint.PAIRING_WAITING)
-            failures += 1
+            wait_s = min(backoff.failed(None, clock.now()), max(wait_s, _LONGEST_WAIT_S))
         else:
-            failures = 0
+            backoff.succeeded()
             if done is not None:
                 save_pairing(config.state_dir, done)
                 log.info("paired", kiosk_id=done.kiosk_id)
                 return done
             show(None, PanelHint.PAIRING_EXPIRED)
-        first_s, longest_s = config.center.retry_first_s, min(config.center.retry_longest_s, _LONGEST_WAIT_S)
-        # each attempt is a try for whoever stands in between: not many
-        stopping.wait(min(first_s * 2.0 ** min(failures, 32), max(first_s, longest_s)))
+        stopping.wait(wait_s)
     return None
 
 

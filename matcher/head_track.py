@@ -31,6 +31,7 @@ class TrackLimits:
     smallest_eye_px: float = 18.0
     rest_frames: int = 3  # the face from the front, before it moves
     rest_parallax: float = 0.045  # within the whole rest
+    rest_s: float = 0.12  # at least: a fast camera sees little of a step
     rest_growth: float = 0.06  # likewise of the eyes' distance (logarithm): who still walks up is not at rest
     rest_asymmetry: float = 0.15  # looks at the camera first; people at a webcam stay below 0.12 in 99 of 100 frames
     settles_s: float = 0.3  # so long a rest goes on after it was found: nobody obeys a first prompt faster
@@ -216,7 +217,7 @@ class HeadTrack:
         while self._rest and not self._still(self._rest[0][0], seen):
             self._rest.pop(0)
         self._rest.append((seen, t_s))
-        if len(self._rest) >= limits.rest_frames and t_s - self._rest[0][1] >= long_s:
+        if len(self._rest) >= limits.rest_frames and t_s - self._rest[0][1] >= max(long_s, limits.rest_s):
             self._take_front(pixels)
             self._settled_s = t_s + limits.settles_s
 
@@ -226,7 +227,7 @@ class HeadTrack:
         return moved <= self.limits.rest_parallax and grown <= self.limits.rest_growth
 
     def _settle(self, seen: Points, t_s: float, pixels: UInt8Array | None) -> None:
-        """Take the front anew from whoever still walks up: what is nearer is seen better."""
+        """Take the front anew from whoever still comes a little nearer: what is nearer is seen better."""
         if t_s > self._settled_s or self._followed is None:
             return
         moved = measure(self._followed.points, seen)

@@ -32,6 +32,8 @@ def evaluate_scale(
         raise InputError(f"A gallery of this kind has 2 to {LARGEST[modality]:,} references, not {gallery:,}.")
     if probes < 1 or (exhaustive_probes is not None and exhaustive_probes < 1):
         raise InputError("At least one probe is needed.")
+    if unclear and modality is Modality.FACE:
+        raise InputError("Only fingers are compared with everybody because they were not found clearly.")
     sizes = curve_sizes(gallery) if curve else [gallery]
     fingers = {"exhaustive_probes": exhaustive_probes, "unclear": unclear}
     measured = [

@@ -69,6 +69,11 @@ def _show(report: dict[str, Any]) -> None:
         times = f"{row['search_ms']['median']:.3f}", f"{row['search_ms']['p95']:.3f}"
         table.add_row(f"{row['gallery']:,}", *times, *rates, f"{row['enroll_s']:,.1f}", memory, row["index"])
     Console().print(table)
+    if "rank1_of_all" in report:
+        all_of_them, ratio = 100 * report["rank1_of_all"], 100 * report["rank1_ratio"]
+        click.echo(
+            f"Comparing with everybody: rank 1 {all_of_them:.1f} %; the search's rank 1 is {ratio:.1f} % of that."
+        )
     if not report["one_core"]:
         click.echo("This system cannot keep a process on one core; the times may be those of several.")
 

@@ -6,9 +6,9 @@ gallery. Comparing a probe with everybody takes seconds, so ``exhaustive_rank1``
 did not put the mate first, but the mate scores as high as what came first, the probe is compared with everybody, and
 lost if the mate is the best of all. How many mates the search puts first is at least this share of how many comparing
 with everybody does: that might find somebody else in place of a mate that the search put first, and then finds fewer.
-With ``unclear`` whoever was found with a score that is not clear is compared with everybody, too: ``rank1_of_all`` and
-``of_all`` are then what comparing with everybody finds, and the search's share of it, if no stranger reaches a clear
-score; ``highest_stranger`` is the highest that one did reach.
+With ``unclear`` whoever was found with a score that is not clear is compared with everybody, too: ``rank1_of_all`` is
+then what comparing with everybody finds at rank 1, and ``rank1_ratio`` the search's rank 1 over it, if no stranger
+reaches a clear score; ``highest_stranger`` is the highest of those that came first, whoever looked.
 Fingers are drawn and compared with all in processes of their own; enrolling and searching are timed in this one, on
 one core.
 """
@@ -70,6 +70,8 @@ def finger_scale(
     nearest = {finger: place for finger, (_, place) in answers.items()}
     lost = [finger for finger in doubtful if nearest[finger] == finger]
     beaten = [finger for finger in dim if nearest[finger] != finger]
+    strangers = [score for finger, (score, place) in answers.items() if place != finger]
+    strangers += [best[finger] for finger in chosen if first[finger] != finger]
     return {
         "gallery": gallery,
         **cost,
@@ -80,20 +82,17 @@ def finger_scale(
         "recall_at_1": float(np.mean([first[finger] == nearest[finger] for finger in compared])),
         "probes": {"mated": len(chosen), "exhaustive": len(compared), "doubtful": len(doubtful)},
         "one_core": alone,
-    } | (_of_all(right, lost, beaten, dim, answers, len(chosen)) if unclear else {})
+    } | (_of_all(right, lost, beaten, strangers, len(chosen)) | {"unclear": len(dim)} if unclear else {})
 
 
 def _of_all(
-    right: list[int], lost: list[int], beaten: list[int], dim: list[int], answers: dict[int, tuple[float, int]],
-    probes: int,
-) -> dict[str, Any]:  # fmt: skip
-    """What comparing with everybody finds at rank 1, and the search's share of it."""
+    right: list[int], lost: list[int], beaten: list[int], strangers: list[float], probes: int
+) -> dict[str, Any]:
+    """What comparing with everybody finds at rank 1, and the search's rank 1 over it."""
     found = len(right) + len(lost) - len(beaten)
-    strangers = [score for finger, (score, place) in answers.items() if place != finger]
     return {
         "rank1_of_all": found / probes,
-        "of_all": len(right) / max(1, found),
-        "unclear": len(dim),
+        "rank1_ratio": len(right) / max(1, found),
         "beaten": len(beaten),
         "highest_stranger": max(strangers, default=None),
     }

@@ -55,7 +55,7 @@ def test_a_kiosk_that_runs_is_not_paired_beside_itself(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir(mode=0o700)
     with hold_state_dir(tmp_path / "state"):
         refused = CliRunner().invoke(kiosk, ["pair", "--config", str(path)])
-    assert str(refused.exception) == "This kiosk runs already: its own screen shows the digits to compare."
+    assert str(refused.exception) == commands._RUNS
 
 
 def test_pair_then_check_then_status(tmp_path: Path, real_center: RealCenter) -> None:

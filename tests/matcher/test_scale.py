@@ -115,11 +115,11 @@ class TestFingerScale:
             return fully(work, payloads, probes, told) | {5: (0.6, 2)}
 
         plain = finger_scale(8, probes=8, seed=2, exhaustive_probes=1, unclear=True)
-        assert (plain["unclear"], plain["beaten"], plain["of_all"]) == (8, 0, 1.0)
+        assert (plain["unclear"], plain["beaten"], plain["rank1_ratio"]) == (8, 0, 1.0)
         monkeypatch.setattr(scale_finger, "_exhaustive", exhaustive)
         report = finger_scale(8, probes=8, seed=2, exhaustive_probes=1, unclear=True)
         assert (report["beaten"], report["rank1_of_all"], report["highest_stranger"]) == (1, 7 / 8, 0.6)
-        assert report["of_all"] == pytest.approx(8 / 7)
+        assert report["rank1_ratio"] == pytest.approx(8 / 7)
         assert report["found_at_least"] == 1.0
 
     def test_a_seed_gives_the_same_fingers_and_touches(self) -> None:

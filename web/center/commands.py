@@ -64,7 +64,9 @@ def run(database: str, keys: Path | None, host: str, port: int, timezone: str, h
     _show_first_password(assembled)
     try:
         server = create_server(app, host=host, port=port, **server_options(settings))
-    except (OSError, ValueError) as error:  # waitress says ValueError to a name that is nowhere
+    except (OSError, ValueError) as error:  # waitress says "Invalid host/port" to a name that is nowhere
+        if isinstance(error, ValueError) and "host/port" not in str(error):
+            raise
         why = getattr(error, "strerror", None) or "this machine has no such address"
         advice = "; --port takes another one" if getattr(error, "errno", None) == errno.EADDRINUSE else ""
         raise MusterError(f"Cannot listen on {host}:{port}: {why}{advice}.") from error
