@@ -2,9 +2,9 @@
 
 Passes when the nose ran ahead of the plane of eyes and mouth while the jaw fell back, in two directions, or for long in
 one. Fails when the face grew narrow or low as a turned plane does and the nose stayed in that plane, to both detectors
-and to the patches, in fifteen pictures, five of them in a row, and in more than looked solid or in which patches saw it turn: points err, at
-the far end of a turn they err together, and of whoever still walks up the front was taken too soon. Whatever looked
-flat several times in a row must look solid in more pictures than it looked flat before it passes.
+and to the patches, in fifteen pictures, five of them in a row, and in more than looked solid or in which patches saw it
+turn: points err, at the far end of a turn they err together, and of whoever still walks up the front was taken too
+soon. Whatever looked flat several times in a row must look solid in more pictures than it looked flat before it passes.
 Anything else is undecided, which is what doing nothing is. Refuses to know what was asked (``matcher.obedience``) and
 who it is.
 
