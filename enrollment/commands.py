@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from enrollment.duplicates import Duplicate
-from enrollment.live import WORDS, LiveOptions
+from enrollment.live import LiveOptions, said
 from enrollment.notice import MissingReason, Notice, check_notice
 from enrollment.repository import (
     open_everyone,
@@ -126,10 +126,13 @@ def enroll(  # noqa: PLR0913 - one parameter an option
         devices = live.open(closing, click.echo)
         _take(session, faces, prints, dpi=dpi)
         devices.feed(session)
-    if not duplicates_reviewed:
-        session.progress().check(reason)
-        _show_alike(store, session.duplicates())
-    enrollment = session.complete(notice, missing_reason=reason, cleared_by=staff_id if duplicates_reviewed else None)
+    cleared_by = staff_id if duplicates_reviewed else None
+    try:
+        enrollment = session.complete(notice, missing_reason=reason, cleared_by=cleared_by)
+    except InputError as error:
+        if error.code == "duplicate_found":
+            _show_alike(store, session.duplicates())
+        raise
     with writing(store) as rows:
         if new is not None:
             rows.add(new)
@@ -174,14 +177,13 @@ def _session(store: Engine, person: Person, folder: Path, face: Any, finger: Any
 
 
 def _show_alike(store: Engine, alike: tuple[Duplicate, ...]) -> None:
-    """Who matches, for the staff member who has to look at them; the one sentence that follows refuses."""
+    """Who matches, for the staff member who has to look at them, beside the one sentence that refuses."""
     with reading(store) as rows:
         for found in alike:
             person = rows.get(PersonRow, found.person_id)
             if person is not None:
                 click.echo(f"Alike: number {person.number} at {person.site_id}, by {found.modality.value}.")
-    if alike:
-        click.echo("Look at them; if it is somebody else, add --duplicates-reviewed.")
+    click.echo("Look at them; if it is somebody else, add --duplicates-reviewed.")
 
 
 def _take(
@@ -197,9 +199,7 @@ def _take(
 
 def _require(path: Path, verdict: SampleVerdict) -> None:
     if not verdict.accepted:
-        hint = verdict.hint or ""
-        said = WORDS.get(hint, hint.replace("_", " "))
-        raise InputError(f"The picture {path.name} was not taken: {said}.", code="sample_refused")
+        raise InputError(f"The picture {path.name} was not taken: {said(verdict.hint or '')}.", code="sample_refused")
     if verdict.quality is not None:
         click.echo(f"{path.name}: quality {verdict.quality.value:.2f}")
 

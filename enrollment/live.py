@@ -134,7 +134,12 @@ def in_words(news: CaptureNews) -> str:
         return f"  {name} {count}{quality}"
     if news.code == Step.LAY_FINGER:
         return f"{name.capitalize()}: {WORDS[news.code]}."
-    return f"  {WORDS.get(news.code, news.code.replace('_', ' '))}"
+    return f"  {said(news.code)}"
+
+
+def said(code: str) -> str:
+    """What a Step, RetryReason or Refusal value says to a person."""
+    return WORDS.get(code, code.replace("_", " "))
 
 
 def _camera(text: str) -> Camera:

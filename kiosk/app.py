@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from waitress.server import create_server  # type: ignore[import-untyped]
 
 from enrollment.vault import Vault
 from hardware.drivers import make_camera, make_sensor
@@ -49,7 +48,7 @@ from models.errors import ConfigurationError, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelHint
-from web.shared.serving import end_server
+from web.shared.serving import end_server, open_server
 
 log = structlog.get_logger("kiosk.app")
 
@@ -136,9 +135,9 @@ class Kiosk:
             voice=self.config.voice.settings(),
         )
         try:
-            server = create_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
-        except (OSError, ValueError) as error:  # most often: another kiosk, or a demonstration, runs on this machine
-            where, why = f"{panel.host}:{panel.port}", getattr(error, "strerror", None) or "it cannot be used"
+            server = open_server(app, host=panel.host, port=panel.port, **SERVER_OPTIONS)
+        except OSError as error:  # most often: another kiosk, or a demonstration, runs on this machine
+            where, why = f"{panel.host}:{panel.port}", error.strerror or "it cannot be used"
             raise ConfigurationError(f"The screen cannot be served at {where} (panel.port): {why}.") from error
         self.panel_url = f"http://{panel.host}:{server.effective_port}/"
         thread = KeptThread("panel", server.run)

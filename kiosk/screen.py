@@ -203,10 +203,6 @@ class Screen:
         """The person typed ``number``."""
         self._ask(Claim(number))
 
-    def claim_card(self, digest: str) -> None:
-        """An ID card was laid on the reader (not the page's to ask: the reader's own thread does)."""
-        self._ask(CardClaim(digest))
-
     def choose(self, code: str) -> None:
         """The person chose ``code``."""
         self._ask(Chosen(code, self.page))

@@ -132,9 +132,9 @@ class TestClaims:
         person_id = site.enroll("83301", sensor_fingers=cast.sensor_fingers("visitor_2"))
         running = start_kiosk(site)
         says(running, person_id, id_card="a" * 64)
-        running.kiosk.screen.claim_card("b" * 64)
+        running.kiosk.screen.card_claim("b" * 64)
         wait_until(lambda: running.state.hint == "card_unknown")
-        running.kiosk.screen.claim_card("a" * 64)
+        running.kiosk.screen.card_claim("a" * 64)
         running.wait_step("finger")
         running.scene.lay_finger(cast["visitor_2"].finger("right_index"), number=1)
         result = running.result()
@@ -195,7 +195,7 @@ class TestClaims:
         )  # fmt: skip
         running.scene.leave()
         running.wait_step("idle")
-        running.kiosk.screen.claim_card("a" * 64)  # typing keeps no card away
+        running.kiosk.screen.card_claim("a" * 64)  # typing keeps no card away
         assert running.wait_step("finger").finger is not None
         running.kiosk.screen.cancel()
         running.wait_step("idle")

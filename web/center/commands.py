@@ -22,6 +22,7 @@ from web.center.serving import server_options
 from web.center.settings import CenterSettings
 from web.center.sites import add_site as enter_site
 from web.center.verification import check_ledger
+from web.shared.serving import open_server
 
 DEFAULT_DATABASE = "sqlite:///var/center.db"
 
@@ -55,21 +56,16 @@ def center() -> None:
 @click.option("--proxies", default=0, type=click.IntRange(0, 5), help="Number of trusted proxies in front.")
 def run(database: str, keys: Path | None, host: str, port: int, timezone: str, https: bool, proxies: int) -> None:
     """Serve the kiosks and the console until Ctrl-C."""
-    from waitress.server import create_server  # type: ignore[import-untyped]
-
     _make_folder(database)
     settings = CenterSettings(database=database, keys_dir=keys, timezone=timezone, https=https, proxies=proxies)
     app = create_center(settings)
     assembled = center_of(app)
     _show_first_password(assembled)
     try:
-        server = create_server(app, host=host, port=port, **server_options(settings))
-    except (OSError, ValueError) as error:  # waitress says "Invalid host/port" to a name that is nowhere
-        if isinstance(error, ValueError) and "host/port" not in str(error):
-            raise
-        why = getattr(error, "strerror", None) or "this machine has no such address"
-        advice = "; --port takes another one" if getattr(error, "errno", None) == errno.EADDRINUSE else ""
-        raise MusterError(f"Cannot listen on {host}:{port}: {why}{advice}.") from error
+        server = open_server(app, host=host, port=port, **server_options(settings))
+    except OSError as error:
+        advice = "; --port takes another one" if error.errno == errno.EADDRINUSE else ""
+        raise MusterError(f"Cannot listen on {host}:{port}: {error.strerror}{advice}.") from error
     signer = HeadSigner(assembled)
     signer.start()
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # a service manager's stop: sign what is left

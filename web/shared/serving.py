@@ -1,4 +1,4 @@
-"""Ending a waitress server from another thread than its own. Owns the order in which that is safe.
+"""Opening a waitress server, and ending it from another thread than its own. Owns the order in which that is safe.
 
 ``server.close()`` called from outside takes the descriptors away that the server's own loop is waiting on, which ends
 that loop in an error now and then. Here the loop is asked to close everything itself.
@@ -6,8 +6,21 @@ that loop in an error now and then. Here the loop is asked to close everything i
 
 from __future__ import annotations
 
+import errno
 import threading
 from typing import Any
+
+
+def open_server(app: Any, *, host: str, port: int, **options: Any) -> Any:
+    """A server that listens. Raises OSError, also for the name of a host that is nowhere (waitress: ValueError)."""
+    from waitress.server import create_server  # type: ignore[import-untyped]
+
+    try:
+        return create_server(app, host=host, port=port, **options)
+    except ValueError as error:
+        if "host/port" not in str(error):
+            raise
+        raise OSError(errno.EADDRNOTAVAIL, "this machine has no such address") from error
 
 
 def end_server(server: Any, thread: threading.Thread, *, finish_s: float, timeout_s: float = 10.0) -> None:
