@@ -8,10 +8,10 @@ from kiosk.staff.talk import NUMBER, Talk
 
 def ask_number(talk: Talk) -> SitePerson:
     """Whoever has the typed number at this site; asked again until somebody has. Raises Back, Over."""
-    hint = None
+    refused = 0
     while True:
-        number = talk.ask(NUMBER, {NUMBER}, hint=hint).fields.get("number", "")
+        number = talk.ask_digits(NUMBER, refused, hint="number_unknown").fields.get("number", "")
         person = talk.tools.fresh().by_number(number) if number else None
         if person is not None:
             return person
-        hint = "number_unknown"
+        refused += 1

@@ -102,9 +102,10 @@ class SignIn:
 
     def _pin(self, talk: Talk, member: Member | None) -> None:
         """Until the PIN is right. Raises Back, Over, StoreError."""
-        staff_id, hint = NOBODY if member is None else member.staff_id, None
+        staff_id, refused = NOBODY if member is None else member.staff_id, 0
         while True:
-            pin = talk.ask(PIN, {PIN}, hint=hint).fields.get("pin", "")[:MOST_PIN_CHARACTERS]
+            typed = talk.ask_digits(PIN, refused, hint="sign_in_refused").fields.get("pin", "")
+            pin = typed[:MOST_PIN_CHARACTERS]
             right = self._right(talk, member, pin)
             if self.back_off.wait_s(staff_id) > 0:  # asked after the work: a wait is not told from a wrong PIN by time
                 self._wait(talk, staff_id)
@@ -113,7 +114,7 @@ class SignIn:
             talk.drop_answers()  # only once a wrong one is counted: it can raise Back
             if right:
                 return
-            hint = "sign_in_refused"
+            refused += 1
 
     def _right(self, talk: Talk, member: Member | None, pin: str) -> bool:
         right = pin_matches(None if member is None else member.pin_hash, pin)

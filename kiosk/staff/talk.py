@@ -73,6 +73,13 @@ class Talk:
             if act is not None and act.act in acts:
                 return act
 
+    def ask_digits(self, page: str, refused: int, *, hint: str) -> StaffActed:
+        """What is typed on a page of the same name as its act. Raises Back, Over.
+
+        ``refused`` is how often that was in vain: shown with ``hint``, so that each refusal is news to the page.
+        """
+        return self.ask(page, {page}, **({"hint": hint, "refused": refused} if refused else {}))
+
     def pick(
         self,
         page: str,

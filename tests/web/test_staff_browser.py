@@ -23,12 +23,12 @@ def items(*codes: str) -> list[dict[str, str]]:
 PERSON = {"number": "100427", "shown_name": "明"}
 VIEWS: dict[str, dict[str, Any]] = {
     "who": {"page": "who", "items": [{"code": "0", "label": "静"}, {"code": "1", "label": "娟"}]},
-    "pin": {"page": "pin", "hint": "sign_in_refused"},
+    "pin": {"page": "pin", "hint": "sign_in_refused", "refused": 1},
     "wait": {"page": "wait", "minutes": 2, "items": items("ok")},
     "how": {"page": "how", "items": items("face", "finger")},
     "home": {"page": "home", "items": items("witness", "enroll", "enroll_self", "health", "notice", "light")},
     "whom": {"page": "whom", "items": items("last", "by_number"), **PERSON},
-    "number": {"page": "number", "hint": "number_unknown"},
+    "number": {"page": "number", "hint": "number_unknown", "refused": 1},
     "reason": {"page": "reason", "items": items(*list(WitnessReason)[:5], "more"), **PERSON},
     "vouch": {"page": "vouch", "items": items("vouch"), "reason": "cannot_perform_challenge", **PERSON},
     "second": {"page": "second", "items": [{"code": "0", "label": "娟"}]},
@@ -121,6 +121,24 @@ def test_what_is_pressed_is_said_once_and_a_pin_is_never_shown(open_page: Any, s
     page.wait_for_timeout(100)
     said = [(act, fields) for act, fields in station.staff_acts]
     assert said == [("pick", {"code": "health", "language": "zh_CN"}), ("pin", {"pin": "271828", "language": "zh_CN"})]
+
+
+def test_a_second_refusal_is_news_and_the_next_pin_counts_at_once(
+    open_page: Any, station: Any
+) -> None:
+    """Whoever saw nothing change would wait, or type on behind the digits that were wrong."""
+    page = open_page()
+    put(page, station, VIEWS["pin"] | {"refused": 1})
+    page.evaluate("""() => new MutationObserver(() => document.body.dataset.announced = "again")
+        .observe(document.querySelector("#staff-hint [aria-live]"), { childList: true, characterData: true })""")
+    for refused in (2, 3):
+        page.keyboard.type("111111")
+        page.click("#staff-pad [data-pad=enter]")
+        put(page, station, VIEWS["pin"] | {"refused": refused})
+        page.wait_for_function("() => document.body.dataset.announced === 'again'")
+        page.evaluate("() => delete document.body.dataset.announced")
+        assert page.text_content("#staff-typed") == ""
+    assert [fields["pin"] for _, fields in station.staff_acts] == ["111111", "111111"]
 
 
 def test_the_staffs_pages_are_used_with_two_buttons(open_page: Any, station: Any) -> None:

@@ -52,6 +52,7 @@ export class StaffPages {
     const words = `${view.page} ${view.line ?? ""}`;
     const entered = words !== this.#words;
     if (entered || retyped) this.#pad.clear();
+    if (retyped && view.refused) put(by("staff-hint").querySelector("span"), ""); // to be read out once more
     this.#words = words;
     this.#draw(view);
     if (entered) requestAnimationFrame(() => focusMain(by("staff")));
