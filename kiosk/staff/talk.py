@@ -78,7 +78,8 @@ class Talk:
 
         ``refused`` is how often that was in vain: shown with ``hint``, so that each refusal is news to the page.
         """
-        return self.ask(page, {page}, **({"hint": hint, "refused": refused} if refused else {}))
+        news: dict[str, Any] = {"hint": hint, "refused": refused} if refused else {}
+        return self.ask(page, {page}, **news)
 
     def pick(
         self,

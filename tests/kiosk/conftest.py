@@ -10,6 +10,7 @@ import pytest
 from center_parts import RealCenter, Site, quick_config
 from kiosk_parts import Cast, RememberingFingers, RunningKiosk, StartKiosk
 from page_parts import WATCH, KioskPage, OpenPage
+from staff_parts import JumpingClock
 
 from hardware.drivers.zfm_sensor import ZfmSensor
 from hardware.ports import CardReader, ReceiptPrinter
@@ -122,3 +123,10 @@ def open_page(chromium: Any, start_kiosk: StartKiosk) -> Iterator[OpenPage]:
     yield start
     windows.close()
     assert windows.complaints == []
+
+
+@pytest.fixture
+def jumping(monkeypatch: pytest.MonkeyPatch) -> Iterator[JumpingClock]:
+    clock = JumpingClock()
+    monkeypatch.setattr("kiosk.app.Clock.of_this_machine", lambda: clock.clock)
+    return clock

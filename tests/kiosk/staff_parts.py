@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -10,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from argon2 import PasswordHasher
-from center_parts import Site, utc, wait_until
-from kiosk_parts import RunningKiosk
+from center_parts import RealCenter, Site, utc, wait_until
+from kiosk_parts import Cast, RunningKiosk
 
 from enrollment.staff_repository import bump_for_staff, save_staff_references
 from hardware.simulation.scene import Visitor
@@ -22,6 +23,8 @@ from models.store.center import StaffRow
 from models.wire import decode_key
 
 PIN_HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+PIN, OTHER_PIN = "271828", "314159"
+NUMBERS = itertools.count(70_001)  # one center serves every test, and a number is one person's
 
 
 def hire(
@@ -172,3 +175,32 @@ def acts(site: Site, running: RunningKiosk) -> list[str]:
         elif event.type is EventType.WITNESSED_CHECK_IN:
             told.append("witness")
     return told
+
+
+def staffed(real_center: RealCenter, cast: Cast, **policy: Any) -> Any:
+    """A site with one person, and a staff member who is visitor 2."""
+    site = real_center.new_site(**policy)
+    site.number = str(next(NUMBERS))  # type: ignore[attr-defined]
+    site.person_id = site.enroll(site.number, faces=cast.faces["visitor_1"])  # type: ignore[attr-defined]
+    site.staff_id = hire(site, "陈静", PIN, faces=cast.faces["visitor_2"])  # type: ignore[attr-defined]
+    return site
+
+
+def vouch(hands: Hands, number: str, reason: str, *, until: str | None = None) -> Any:
+    """A typing error, the number, the reason, the word; the result, or None once page ``until`` is there."""
+    hands.pick("witness")
+    hands.sees("number")
+    hands.press("number", number="404")
+    hands.sees("number", hint="number_unknown")
+    hands.press("number", number=number)
+    assert hands.sees("reason")["shown_name"] == "明"
+    if reason not in [item["code"] for item in hands.view["items"]]:
+        hands.pick("more")
+        wait_until(lambda: reason in [item["code"] for item in hands.view["items"]])
+    hands.pick(reason)
+    hands.sees("vouch", reason=reason)
+    hands.pick("vouch")
+    if until is not None:
+        hands.sees(until)
+        return None
+    return hands.running.result()
