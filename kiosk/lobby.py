@@ -67,7 +67,7 @@ class Lobby:
             self.fingers.rest()
         while not self.over():
             self.fresh()
-            request = self.hear(_IDLE_LOOK_S)
+            request = self.hear(0.0 if near == 1 else _IDLE_LOOK_S)  # whoever is near already waits for no pause
             if request is not None:
                 return request
             fingers = self.fingers if self._may_search_fingers() else None
