@@ -25,7 +25,6 @@ TURNS: dict[str, Direction] = {  # where the nose goes, as the person sees it in
 _NEAR, _FAR = 0.05, 0.95
 CORNERS: tuple[Direction, ...] = ((_NEAR, _NEAR), (_FAR, _NEAR), (_NEAR, _FAR), (_FAR, _FAR))
 SIDES: tuple[Direction, ...] = ((_NEAR, 0.5), (_FAR, 0.5), (0.5, _NEAR), (0.5, _FAR))
-_LONGEST_HOLD_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +76,6 @@ class ChallengeScript:
             sideways = list(dict.fromkeys(prompt for prompt in choices if _is_sideways(prompt)))
             choices = [*sideways, *(prompt for prompt in sideways if prompt.dot is None)] or choices
         return self._rng.choice(choices)
-
-    def hold_s(self) -> float:
-        """How long to wait before the next prompt is shown, in seconds."""
-        return self._rng.uniform(0.0, _LONGEST_HOLD_S)
 
 
 def _elsewhere(prompt: Prompt, last: Sequence[Prompt]) -> bool:

@@ -85,7 +85,7 @@ class Obedience:
 
     def _restart(self) -> None:
         self.prompt, self._came_from = REST, REST
-        self._shown_s = self._next_s = math.inf
+        self._shown_s, self._due = math.inf, False  # due: another prompt is to be shown
         self._shown_at: Direction = (0.0, 0.0)
         self._heading: Direction | None = None  # where the head was going when the prompt was shown
         self._there = self._astray = self._more = 0
@@ -115,11 +115,11 @@ class Obedience:
         if tracked.epoch != self._epoch:  # another head, or the same after a jump: begin again
             self._epoch = tracked.epoch
             self._restart()
-        if self._track.reference is not None and self.prompt == REST and not math.isfinite(self._next_s):
-            self._next_s = tracked.t_s
+        if self._track.reference is not None and self.prompt == REST:
+            self._due = True
         if tracked.moved is not None:
             self._judge(tracked)
-        if not self._settled() and tracked.t_s >= self._next_s:
+        if not self._settled() and self._due:
             self._ask(tracked)
 
     def verdict(self) -> PresentationEvidence:
@@ -174,13 +174,13 @@ class Obedience:
         self.prompt = self._script.next([*self._asked, *self._in_vain], far=self._more > 0)
         self._in_vain = []
         self._asked.append(self.prompt)
-        self._shown_s, self._next_s = tracked.t_s, math.inf
+        self._shown_s, self._due = tracked.t_s, False
         self._shown_at = self._way(tracked)
         self._there = self._astray = 0
 
     def _judge(self, tracked: Tracked) -> None:
         toward, way = self.prompt.toward, self._way(tracked)
-        if toward is not None and not math.isfinite(self._next_s):  # a prompt is shown and not answered yet
+        if toward is not None and not self._due:  # a prompt is shown and not answered yet
             self._waited_s = tracked.t_s - self._shown_s
             self._settle(way)
             if not tracked.held:
@@ -210,7 +210,7 @@ class Obedience:
         quick_s = self._limits.quick_s if self.prompt.dot is None else self._limits.quick_to_dot_s
         self._slow = self._slow or latency_s > quick_s
         self._heading = self.prompt.toward
-        self._next_s = t_s + self._script.hold_s()
+        self._due = True
         self._waited_s = 0.0
         self._astray = 0
 
@@ -221,7 +221,7 @@ class Obedience:
         self._skips += 1
         self.spent = self._skips > self._limits.skips or self._wrong > self._limits.wrong
         self.disobeyed = self.spent and self._wrong > 0
-        self._next_s = t_s
+        self._due = True
 
     def _is_there(self, way: Direction, toward: Direction) -> bool:
         """Whether the head went this way since it was asked, and mostly this way.

@@ -42,7 +42,7 @@ class BehindLimits:
     every_s: float = 0.12
     looks: int = 8
     in_view: float = 0.3  # share of a zone's cells that must lie in the picture and be known
-    open_share: float = 0.6
+    open_share: float = 0.75
     shut_share: float = 0.2
     company_share: float = 0.5  # of what lies further out, on a side where somebody stands behind
     agreement: float = 0.6  # of the empty room with its model: else the camera was moved
@@ -114,10 +114,12 @@ class RoomBehind:
         """
         limits = self.limits
         sides = {side: seen.get(f"beside_{side}", 0.0) >= limits.open_share for side in ("left", "right")}
-        if all(sides.values()):
-            return above is None or above > limits.shut_share
+        if all(sides.values()) and above is None:
+            return True
         if not any(sides.values()) or above is None or above < limits.open_share:
             return False
+        if all(sides.values()):
+            return True
         hidden = next(side for side, is_open in sides.items() if not is_open)
         return seen.get(f"far_{hidden}", 1.0) <= limits.company_share
 

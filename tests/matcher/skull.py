@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
-from matcher.challenge import Prompt
+from matcher.challenge import ChallengeScript, Prompt
 from matcher.head_track import HeadTrack
 from matcher.obedience import Obedience
 from matcher.parallax import Points
 from matcher.solid_head import SolidHead
+from models.attendance import WitnessVerdict
 from models.biometrics import Float32Array, Float64Array
 
 FRAME_S = 1 / 15
@@ -67,7 +69,10 @@ def obeys(prompt: Prompt, *, reach_deg: float = 20.0) -> Pose:
 
 @dataclass
 class Visitor:
-    """Moves a skull as ``answer`` says, after ``reaction_s``, within ``takes_s``, and shows it to the witnesses."""
+    """Moves a skull as ``answer`` says, after ``reaction_s``, within ``takes_s``, and shows it to the witnesses.
+
+    ``urged``: asked for more while the solid is not decided, as a presentation check does.
+    """
 
     challenge: Obedience
     solid: SolidHead
@@ -76,6 +81,7 @@ class Visitor:
     skull: Skull = field(default_factory=Skull)
     reaction_s: float = 0.5
     takes_s: float = 0.5
+    urged: bool = False
     now_s: float = 0.0
 
     def stand(self, seconds: float) -> None:
@@ -91,6 +97,8 @@ class Visitor:
             if begun:
                 at = _toward(at, begun[-1], step=30.0 * FRAME_S / self.takes_s)
             self.show(at)
+            if self.urged and self.solid.verdict().verdict is WitnessVerdict.UNDECIDED:
+                self.challenge.go_on()
 
     def show(self, at: Pose) -> None:
         """One frame of the skull in this pose."""
@@ -105,3 +113,25 @@ def _toward(at: Pose, aim: Pose, *, step: float) -> Pose:
     away = np.hypot(aim[0] - at[0], aim[1] - at[1])
     share = 1.0 if away <= step else step / float(away)
     return at[0] + share * (aim[0] - at[0]), at[1] + share * (aim[1] - at[1])
+
+
+def visitor(
+    seed: int = 1,
+    *,
+    answer: Answer = obeys,
+    skull: Skull | None = None,
+    reaction_s: float = 0.5,
+    takes_s: float = 0.5,
+    strikes: int = 0,
+    gentle: bool = False,
+    mirrored: bool = False,
+    urged: bool = False,
+) -> Visitor:
+    track = HeadTrack(points=None)  # type: ignore[arg-type]  # points are handed in
+    challenge = Obedience(track, ChallengeScript(rng=Random(seed), gentle=gentle), strikes=strikes, mirrored=mirrored)
+    figure = skull or Skull(rng=np.random.default_rng(seed))
+    return Visitor(challenge, SolidHead(track), track, answer, figure, reaction_s, takes_s, urged)
+
+
+def verdicts(who: Visitor) -> tuple[WitnessVerdict, WitnessVerdict]:
+    return who.challenge.verdict().verdict, who.solid.verdict().verdict

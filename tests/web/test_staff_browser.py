@@ -123,9 +123,7 @@ def test_what_is_pressed_is_said_once_and_a_pin_is_never_shown(open_page: Any, s
     assert said == [("pick", {"code": "health", "language": "zh_CN"}), ("pin", {"pin": "271828", "language": "zh_CN"})]
 
 
-def test_a_second_refusal_is_news_and_the_next_pin_counts_at_once(
-    open_page: Any, station: Any
-) -> None:
+def test_a_second_refusal_is_news_and_the_next_pin_counts_at_once(open_page: Any, station: Any) -> None:
     """Whoever saw nothing change would wait, or type on behind the digits that were wrong."""
     page = open_page()
     put(page, station, VIEWS["pin"] | {"refused": 1})
