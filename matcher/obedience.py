@@ -189,7 +189,7 @@ class Obedience:
                 self._answered(tracked.t_s)
                 return
             if self._waited_s > self._limits.prompt_s:
-                self._skipped(tracked.t_s)
+                self._skipped()
                 return
         if tracked.held:  # one look of the patches is one frame, however long it is held on to
             return
@@ -197,13 +197,13 @@ class Obedience:
         if self._astray >= self._limits.astray_frames:
             self._wrong += 1
             self._heading = _minus(way, self._shown_at)
-            self._skipped(tracked.t_s)
+            self._skipped()
 
     def _answered(self, t_s: float) -> None:
         latency_s = t_s - self._shown_s
         if latency_s < self._limits.earliest_s:  # it was on its way there already
             self._wrong += 1
-            self._skipped(t_s)
+            self._skipped()
             return
         self._latencies.append(latency_s)
         self._ever_answered = True
@@ -214,7 +214,7 @@ class Obedience:
         self._waited_s = 0.0
         self._astray = 0
 
-    def _skipped(self, t_s: float) -> None:
+    def _skipped(self) -> None:
         """Nothing, or the wrong thing, came of a prompt: another one is asked, and one answer more."""
         if len(self._asked) > len(self._latencies):
             self._in_vain = [self._asked.pop()]

@@ -113,15 +113,12 @@ class RoomBehind:
         Who stands behind covers what lies further out on that side, too; a sheet that is held askew ends before.
         """
         limits = self.limits
-        sides = {side: seen.get(f"beside_{side}", 0.0) >= limits.open_share for side in ("left", "right")}
-        if all(sides.values()) and above is None:
-            return True
-        if not any(sides.values()) or above is None or above < limits.open_share:
+        shut = [side for side in ("left", "right") if seen.get(f"beside_{side}", 0.0) < limits.open_share]
+        if len(shut) == 2 or (above is not None and above < limits.open_share):
             return False
-        if all(sides.values()):
-            return True
-        hidden = next(side for side, is_open in sides.items() if not is_open)
-        return seen.get(f"far_{hidden}", 1.0) <= limits.company_share
+        if above is None:
+            return not shut
+        return all(seen.get(f"far_{side}", 1.0) <= limits.company_share for side in shut)
 
     def _enough(self, shares: list[float]) -> bool:
         return len(shares) >= max(1, self._looks // 2)

@@ -10,7 +10,7 @@ def ask_number(talk: Talk) -> SitePerson:
     """Whoever has the typed number at this site; asked again until somebody has. Raises Back, Over."""
     refused = 0
     while True:
-        number = talk.ask_digits(NUMBER, refused, hint="number_unknown").fields.get("number", "")
+        number = talk.ask_digits(NUMBER, refused, hint="number_unknown")
         person = talk.tools.fresh().by_number(number) if number else None
         if person is not None:
             return person

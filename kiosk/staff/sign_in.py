@@ -104,8 +104,7 @@ class SignIn:
         """Until the PIN is right. Raises Back, Over, StoreError."""
         staff_id, refused = NOBODY if member is None else member.staff_id, 0
         while True:
-            typed = talk.ask_digits(PIN, refused, hint="sign_in_refused").fields.get("pin", "")
-            pin = typed[:MOST_PIN_CHARACTERS]
+            pin = talk.ask_digits(PIN, refused, hint="sign_in_refused")[:MOST_PIN_CHARACTERS]
             right = self._right(talk, member, pin)
             if self.back_off.wait_s(staff_id) > 0:  # asked after the work: a wait is not told from a wrong PIN by time
                 self._wait(talk, staff_id)

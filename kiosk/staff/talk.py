@@ -73,13 +73,13 @@ class Talk:
             if act is not None and act.act in acts:
                 return act
 
-    def ask_digits(self, page: str, refused: int, *, hint: str) -> StaffActed:
-        """What is typed on a page of the same name as its act. Raises Back, Over.
+    def ask_digits(self, page: str, refused: int, *, hint: str) -> str:
+        """What is typed on a page of the same name as its act and the act's field. Raises Back, Over.
 
         ``refused`` is how often that was in vain: shown with ``hint``, so that each refusal is news to the page.
         """
         news: dict[str, Any] = {"hint": hint, "refused": refused} if refused else {}
-        return self.ask(page, {page}, **news)
+        return self.ask(page, {page}, **news).fields.get(page, "")
 
     def pick(
         self,
