@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
-from waitress.server import create_server  # type: ignore[import-untyped]
 
 from models.attendance import utc_now
 from models.bundle import verify_bundle
@@ -28,7 +27,7 @@ from web.center.pairing import approve_pairing
 from web.center.serving import server_options
 from web.center.settings import CenterSettings
 from web.center.sites import add_site, change_site
-from web.shared.serving import end_server
+from web.shared.serving import end_server, open_server
 
 SITE_ID, SITE_NAME = "demo", "示例司法所"
 HOST, USUAL_PORT = "127.0.0.1", 8420
@@ -58,7 +57,7 @@ class DemoCenter:
 
     def start(self) -> None:
         """Listen."""
-        self._server = create_server(self.app, host=HOST, port=self.port, **server_options(self.center.settings))
+        self._server = open_server(self.app, host=HOST, port=self.port, **server_options(self.center.settings))
         self._thread = threading.Thread(target=self._server.run, name="center", daemon=True)
         self._thread.start()
 

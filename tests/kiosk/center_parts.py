@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select, update
-from waitress.server import create_server
 
 from enrollment.repository import bump_gallery
 from enrollment.vault import SiteKey, Vault, WrappedKey
@@ -29,7 +28,7 @@ from web.center.app import center_of, create_center
 from web.center.keys import site_key_path
 from web.center.pairing import approve_pairing, revoke_kiosk
 from web.center.settings import CenterSettings
-from web.shared.serving import end_server
+from web.shared.serving import end_server, open_server
 
 OPEN_ALL_DAY = (("00:00", "24:00"),)
 
@@ -69,7 +68,7 @@ class RealCenter:
         return f"http://127.0.0.1:{self._port}"
 
     def up(self) -> None:
-        self._server = create_server(self.app, host="127.0.0.1", port=self._port, threads=4)
+        self._server = open_server(self.app, host="127.0.0.1", port=self._port, threads=4)
         self._port = self._server.effective_port
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

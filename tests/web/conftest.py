@@ -22,6 +22,7 @@ from PIL import Image
 from tests.browser import PanelWindows
 from web.panel.app import SERVER_OPTIONS, create_panel
 from web.panel.facade import PanelFrame, PanelState
+from web.shared.serving import end_server, open_server
 
 WORKER_THREADS = 16
 PANEL_NOW = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
@@ -30,29 +31,19 @@ PANEL_NOW = datetime(2026, 3, 5, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
 @pytest.fixture
 def serve() -> Iterator[Callable[..., str]]:
     """Serve a WSGI app on a free loopback port with waitress; answers its address. Stopped after the test."""
-    from waitress import wasyncore
-    from waitress.server import create_server
-
-    servers: list[Any] = []
-    threads: list[threading.Thread] = []
+    served: list[tuple[Any, threading.Thread]] = []
 
     def start(app: Any, *, host: str = "127.0.0.1", **options: Any) -> str:
-        server = create_server(
-            app, host=host, port=0, clear_untrusted_proxy_headers=True, **{"threads": WORKER_THREADS} | options
-        )
+        chosen = {"threads": WORKER_THREADS, "clear_untrusted_proxy_headers": True} | options
+        server = open_server(app, host=host, port=0, **chosen)
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        servers.append(server)
-        threads.append(thread)
+        served.append((server, thread))
         return f"http://{host}:{server.effective_port}"
 
     yield start
-    for server in servers:
-        server.trigger.pull_trigger(lambda server=server: wasyncore.close_all(server._map))  # in the loop's own thread
-    for thread in threads:
-        thread.join(timeout=5)
-    for server in servers:
-        server.task_dispatcher.shutdown(cancel_pending=True, timeout=3)
+    for server, thread in served:
+        end_server(server, thread, finish_s=0.0)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from web.center.serving import server_options
 from web.center.settings import CenterSettings
 from web.center.sites import add_site as enter_site
 from web.center.verification import check_ledger
-from web.shared.serving import open_server
+from web.shared.serving import end_server, open_server
 
 DEFAULT_DATABASE = "sqlite:///var/center.db"
 
@@ -75,7 +75,7 @@ def run(database: str, keys: Path | None, host: str, port: int, timezone: str, h
     except KeyboardInterrupt:
         click.echo("Stopping ...")
     finally:
-        server.close()
+        end_server(server, None, finish_s=0.0)  # running requests had their time when the loop was stopped
         signer.stop()
 
 

@@ -14,7 +14,7 @@ THREADS = 8
 
 
 def server_options(settings: CenterSettings) -> dict[str, Any]:
-    """Keyword arguments for ``waitress.server.create_server``, beside the app and its address."""
+    """Keyword arguments for ``web.shared.serving.open_server``, beside the app and its address."""
     largest_body = settings.console_body_bytes + MIB
     return {
         "threads": THREADS,

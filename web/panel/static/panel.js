@@ -44,7 +44,7 @@ function receive(body) {
   state = body;
   document.body.dataset.link = "live";
   if (shownStep() !== before || (body.step === "question" && body.question !== question)) entered(shownStep());
-  render();
+  else render();
 }
 
 // The pad may be opened by the person while the station still looks for a face.
@@ -58,7 +58,8 @@ function entered(step) {
   every("dialog[open]").forEach((node) => node.close());
   pad.clear();
   waitForUsual(step);
-  requestAnimationFrame(() => focusMain(document.querySelector("section:not([hidden])")));
+  render();
+  focusMain(document.querySelector("section:not([hidden])")); // at once: a key pressed next walks on from there
 }
 
 function waitForUsual(step) {
@@ -168,14 +169,12 @@ function choose(code) {
 function openPad() {
   askedForNumber = true;
   entered("claim");
-  render();
 }
 
 function leave() {
   const onlyPad = askedForNumber && state?.step === "idle";
   askedForNumber = false;
   entered(shownStep());
-  render();
   if (!onlyPad) link.post("cancel");
 }
 

@@ -55,7 +55,7 @@ export class StaffPages {
     if (retyped && view.refused) put(by("staff-hint").querySelector("span"), ""); // to be read out once more
     this.#words = words;
     this.#draw(view);
-    if (entered) requestAnimationFrame(() => focusMain(by("staff")));
+    if (entered) focusMain(by("staff"));
     this.#speak(view);
   }
 
