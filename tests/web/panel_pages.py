@@ -6,6 +6,8 @@ How small things may be: 28 pt and 24 mm are measured on the glass. Portrait is 
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import cv2
 import numpy as np
 
 from models.questions import Question
+from tests.browser import PATIENCE_MS
 from web.panel.facade import PanelChoice, PanelResult
 
 SIZES = {"landscape": (1280, 800), "portrait": (1080, 1920)}
@@ -136,6 +139,15 @@ def wait_for_step(page: Any, step: str) -> None:
 def wait_for_state(page: Any, station: Any) -> None:
     version = station.state().version
     page.wait_for_function("version => document.body.dataset.version === String(version)", arg=version)
+
+
+def told(page: Any, what: Callable[[], list[Any]], wanted: list[Any]) -> None:
+    """Wait until the station was told ``wanted``, and nothing else: a page shows its next step before it was heard."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while len(what()) < len(wanted) and time.monotonic() < deadline:
+        page.wait_for_timeout(20)
+    page.wait_for_timeout(50)  # for what should not come
+    assert what() == wanted
 
 
 def speak(page: Any, language: str) -> None:

@@ -113,7 +113,7 @@ def test_a_written_report_is_read_page_by_page(person: str, desk: Any, take_pict
     both_languages(desk, f"/people/{person}/reports/", "reports", take_picture)
     desk.click("tbody a.button")
     desk.wait_for_selector("figure.sheet img")
-    desk.wait_for_function("[...document.images].every(image => image.complete)")  # loaded, or failed to
+    desk.wait_for_function("() => [...document.images].every((image) => image.complete)")  # loaded, or failed to
     assert desk.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     both_languages(desk, desk.url, "report", take_picture)
 

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from panel_pages import DONE, IN_CONTRAST, SHOWN, SIZES, readability, show, speak, wait_for_state, wait_for_step
+from panel_pages import DONE, IN_CONTRAST, SHOWN, SIZES, readability, show, speak, told, wait_for_state, wait_for_step
 
 from models.attendance import CheckInOutcome
 from web.panel.facade import FINGER_CODES, PanelResult, PanelStep
@@ -95,7 +95,7 @@ def test_the_pad_sends_the_number_and_shows_that_it_waits(open_page: Any, statio
     wait_for_step(page, "working")
     station.show("finger", finger="right_index")
     wait_for_step(page, "finger")
-    assert station.claimed == ["1042"]
+    told(page, lambda: station.claimed, ["1042"])
 
 
 def test_a_number_that_was_not_taken_is_asked_for_again(open_page: Any, station: Any) -> None:
@@ -210,10 +210,10 @@ def test_the_finger_asked_for_is_the_one_marked(open_page: Any, station: Any) ->
 def test_a_finger_laid_on_too_soon_is_asked_off_at_the_start_page(open_page: Any, station: Any, size: str) -> None:
     page = open_page(size)
     show(page, station, "idle-lift")
-    page.wait_for_function("document.querySelector('#idle-title').innerText === '请抬起手指'")
+    page.wait_for_function("() => document.querySelector('#idle-title').innerText === '请抬起手指'")
     assert page.is_visible("#idle-title")
     show(page, station, "idle")
-    page.wait_for_function("document.querySelector('#idle-title').innerText !== '请抬起手指'")
+    page.wait_for_function("() => document.querySelector('#idle-title').innerText !== '请抬起手指'")
 
 
 def test_the_second_language_goes_with_the_person(open_page: Any, station: Any) -> None:

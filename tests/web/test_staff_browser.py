@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from panel_pages import SIZES, readability, speak, wait_for_state
+from panel_pages import SIZES, readability, speak, told, wait_for_state
 
 from kiosk.staff.light import LightAdvice
 from kiosk.staff.witnessing import WitnessReason
@@ -118,9 +118,8 @@ def test_what_is_pressed_is_said_once_and_a_pin_is_never_shown(open_page: Any, s
     page.keyboard.type("271828")
     assert page.text_content("#staff-typed") == "******"
     page.click("#staff-pad [data-pad=enter]")
-    page.wait_for_timeout(100)
-    said = [(act, fields) for act, fields in station.staff_acts]
-    assert said == [("pick", {"code": "health", "language": "zh_CN"}), ("pin", {"pin": "271828", "language": "zh_CN"})]
+    pressed = [("pick", {"code": "health", "language": "zh_CN"}), ("pin", {"pin": "271828", "language": "zh_CN"})]
+    told(page, lambda: station.staff_acts, pressed)
 
 
 def test_a_second_refusal_is_news_and_the_next_pin_counts_at_once(open_page: Any, station: Any) -> None:
@@ -136,7 +135,7 @@ def test_a_second_refusal_is_news_and_the_next_pin_counts_at_once(open_page: Any
         page.wait_for_function("() => document.body.dataset.announced === 'again'")
         page.evaluate("() => delete document.body.dataset.announced")
         assert page.text_content("#staff-typed") == ""
-    assert [fields["pin"] for _, fields in station.staff_acts] == ["111111", "111111"]
+    told(page, lambda: [fields["pin"] for _, fields in station.staff_acts], ["111111", "111111"])
 
 
 def test_the_staffs_pages_are_used_with_two_buttons(open_page: Any, station: Any) -> None:
@@ -146,8 +145,7 @@ def test_the_staffs_pages_are_used_with_two_buttons(open_page: Any, station: Any
     page.wait_for_function("() => document.activeElement?.dataset.code === 'witness'")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
-    page.wait_for_timeout(100)
-    assert [fields["code"] for _, fields in station.staff_acts] == ["enroll"]
+    told(page, lambda: [fields["code"] for _, fields in station.staff_acts], ["enroll"])
 
 
 def test_the_live_picture_is_sent_only_on_pages_that_show_it(open_page: Any, station: Any) -> None:
