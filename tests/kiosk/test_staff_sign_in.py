@@ -144,7 +144,7 @@ def test_a_pin_tapped_twice_counts_once_and_breaks_no_comparison_off(
     real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = staffed(real_center, cast)
-    running = start_kiosk(site)
+    running = start_kiosk(site, visit={"absent_after_s": 20.0, "look_timeout_s": 20.0})  # the late tap comes first
     hands = Hands(running)
 
     def begin() -> None:

@@ -113,7 +113,8 @@ def both_languages(page: Any, path: str, name: str, take_picture: Picture, *, pa
         page.goto(path)
         wanted = "zh-CN" if language == "zh" else "en"
         if page.get_attribute("html", "lang") != wanted:
-            page.click(".self form:first-child button")
+            with page.expect_navigation():  # until its style is there, too
+                page.click(".self form:first-child button")
         assert page.get_attribute("html", "lang") == wanted
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, language)
         if part != "main":
