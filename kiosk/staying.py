@@ -133,17 +133,19 @@ class Staying:
         return request.code
 
     def confirmed(self) -> bool:
-        """Whether a tap is the person's own, as far as anybody can know; looks once more where it is not clear.
+        """Whether a tap is the person's own, as far as anybody can know: looks at a frame that was taken after it, and
+        at further ones where it is not clear.
 
         Raises PersonGone if somebody else stands there.
         """
         deadline = self.visit.clock.seconds() + _CONFIRM_S
         self._agreed_s = None  # a tap is worth a comparison of its own
-        self.look()
-        while not self._sure_now() and self.visit.clock.seconds() < deadline:
+        self._forget_frames_until_now()
+        looked = self.look()
+        while not (looked and self._sure_now()) and self.visit.clock.seconds() < deadline:
             self.visit.end_if_stopping()
-            self.look()
-        return self._sure_now()
+            looked = self.look() or looked
+        return looked and self._sure_now()
 
     def check_gone(self) -> None:
         """Raise PersonGone if nobody is near any more, or nothing happened for long."""
@@ -155,17 +157,20 @@ class Staying:
         if now_s - (self._touched_s if not self.covered else last_s) > self.timing.rest_s:
             raise PersonGone(Why.RESTED)
 
-    def look(self) -> None:
-        """One look at the newest frame. Raises PersonGone if somebody else stands there."""
+    def look(self) -> bool:
+        """One look at the newest frame; False if none came. Without a working camera there is nothing to wait for.
+
+        Raises PersonGone if somebody else stands there.
+        """
         if self.read is None or self.engine is None:
-            return
+            return True
         try:
             frame = self.read(after=self._sequence, timeout_s=_LOOK_S)
         except DeviceError:  # noted on the screen and in the log by the camera's own thread
             self._blind, self._near_s, self._face_s, self._place = True, None, None, None
-            return
+            return True
         if frame is None:
-            return
+            return False
         self._blind, self._sequence = False, frame.sequence
         now_s = self.visit.clock.seconds()
         if self.on_frame(frame.pixels):
@@ -174,6 +179,18 @@ class Staying:
         near = [face for face in self.engine.detect(frame.pixels) if face.box[2] >= least]
         if near:
             self._see(frame.pixels, near[:_MOST_FACES], now_s)
+        return True
+
+    def _forget_frames_until_now(self) -> None:
+        """Leave out what was taken before now, the frame that is on its way too: it may show who stood here then."""
+        if self.read is None:
+            return
+        try:
+            newest = self.read(after=-1, timeout_s=0.0)
+        except DeviceError:
+            return  # the next look notes it
+        if newest is not None:
+            self._sequence = max(self._sequence, newest.sequence + 1)
 
     @property
     def _looks(self) -> bool:

@@ -22,12 +22,12 @@ from kiosk.face_step import FaceStep
 from kiosk.journal import Journal
 from kiosk.parcels import ParcelStore
 from kiosk.roster import Roster, SitePerson
-from kiosk.screen import Request, Screen
+from kiosk.screen import Chosen, Request, Screen
 from kiosk.verdict import Settled
 from kiosk.visit import Visit
 from matcher.gallery import Gallery
 from models.attendance import AttendanceEvent, CheckInOutcome, Evidence, Method, TimeQuality
-from models.biometrics import Template
+from models.biometrics import Template, UInt8Array
 from models.errands import USUAL_ERRANDS, DueItem, Errand
 from models.errors import DeviceUnplugged
 from models.questions import Question
@@ -37,7 +37,7 @@ from models.supervision import SitePolicy
 NOON = datetime(2026, 5, 4, 4, 0, tzinfo=UTC)  # twelve o'clock at the site
 TODAY = date(2026, 5, 4)
 EVIDENCE = (Evidence("face", "sface", "sface-1", 0.9, 0.5, True, 0.8, "identify"),)
-Tap = tuple[str, Any]  # the step at which somebody does something, and what: a request, or a call
+Tap = tuple[str, Any]  # the step at which somebody does something, and what: a request, or a call that may end in one
 
 
 def due(errand: Errand, *, since: int = 0, until: int = 3) -> DueItem:
@@ -87,25 +87,48 @@ class TappedScreen(Screen):
             doing = self.script.pop(0)[1]
             if not callable(doing):
                 return doing  # type: ignore[no-any-return]
-            doing()
+            tapped = doing()
+            return tapped if isinstance(tapped, Chosen) else None
         return None
 
 
 @dataclass
 class SceneFrames:
-    """The simulated camera's frames, each a fifteenth of a second after the other."""
+    """The simulated camera's frames, each a fifteenth of a second after the other.
+
+    With ``late`` every frame shows what stood there when the one before it was handed out, as a camera's do that holds
+    one back. While ``silent`` no frame comes.
+    """
 
     scene: Scene
     time: Steps
     broken: bool = False
-    sequence: int = 0
+    late: bool = False
+    silent: bool = False
+    newest: Frame | None = None
+    _held: UInt8Array | None = None
 
     def read(self, *, after: int, timeout_s: float) -> Frame | None:
-        self.time.pass_s(1 / 15)
         if self.broken:
+            self.time.pass_s(1 / 15)
             raise DeviceUnplugged("The camera is gone.")
-        self.sequence += 1
-        return Frame(self.scene.render(sequence=self.sequence), NOON, self.time.ns, self.sequence)
+        if timeout_s == 0.0:
+            return self.newest if self.newest is not None and self.newest.sequence > after else None
+        if self.silent:
+            self.time.pass_s(timeout_s)
+            return None
+        frame = self._next()
+        while frame.sequence <= after:
+            frame = self._next()
+        return frame
+
+    def _next(self) -> Frame:
+        self.time.pass_s(1 / 15)
+        sequence = 1 if self.newest is None else self.newest.sequence + 1
+        pixels = self.scene.render(sequence=sequence)
+        shown = self._held if self.late and self._held is not None else pixels
+        self.newest, self._held = Frame(shown, NOON, self.time.ns, sequence), pixels
+        return self.newest
 
 
 @dataclass

@@ -81,6 +81,42 @@ def test_nobody_acts_in_anothers_name(make: Make, cast: Cast, engine: Any) -> No
     assert kinds(floor) == ["presence"]
 
 
+def test_a_frame_that_was_on_its_way_when_somebody_tapped_says_nothing(make: Make, cast: Cast, engine: Any) -> None:
+    """It shows the person who has just left; the tap is the next one's."""
+    floor, scene = make([])
+
+    def take_the_place_and_tap() -> Chosen:
+        scene.show(cast["visitor_2"], "stand")
+        return Chosen("service_in")
+
+    assert floor.frames is not None
+    floor.frames.late = True
+    floor.script = [("menu", lambda: None), ("menu", take_the_place_and_tap), menu("service_in")]
+    floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
+    assert kinds(floor) == ["presence"]
+
+
+def test_a_tap_counts_for_nothing_as_long_as_no_frame_comes(make: Make, cast: Cast, engine: Any) -> None:
+    """A camera that hangs without an error knows only who stood here before."""
+    floor, _ = make([])
+
+    def hang() -> None:
+        assert floor.frames is not None
+        floor.frames.silent = True
+
+    def come_back() -> None:
+        assert floor.frames is not None
+        floor.frames.silent = False
+
+    floor.script = [
+        ("menu", lambda: None), ("menu", hang), menu("service_in"),
+        ("menu", come_back), menu("education_in"), NEXT, menu("done"),
+    ]  # fmt: skip
+    screen, _ = floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
+    assert kinds(floor) == ["education_in"]
+    assert screen.hints == ["look_here"]
+
+
 def test_somebody_else_who_only_stands_there_ends_the_visit(make: Make, cast: Cast, engine: Any) -> None:
     """Without a tap, within a few looks."""
     floor, scene = make([], due=None)
