@@ -22,6 +22,7 @@ from enum import StrEnum
 from enrollment.samples import Refusal, SampleVerdict
 from enrollment.session import EnrollmentSession
 from hardware.ports import Camera, FingerSensor, Frame
+from matcher.engines import on_chip
 from matcher.ports import Quality
 from models.attendance import utc_now
 from models.biometrics import BiometricSample, FingerPosition, Modality
@@ -201,7 +202,8 @@ class _ChipTemplate:
             return None
         self.sensor.convert(2)
         self.sensor.combine()
-        return self.sensor.read_characteristics(1)
+        combined = self.sensor.read_characteristics(1)
+        return combined if len(combined) == on_chip.LENGTH else None  # cut short on the line, or another module's
 
     def judged(self, accepted: bool, own: bytes | None) -> None:
         """Note whether the session took the impression that ``make`` converted."""

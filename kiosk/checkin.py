@@ -158,10 +158,20 @@ class CheckIn:
             return replace(settled, outcome=CheckInOutcome.REFERRED_TO_STAFF, note=error.code), True
         verdict = judge_by(visit.roster.policy, self.clock, today.reports, today.events)
         visit.identified = Identified(person, settled.method, evidence, _BY_RULE[verdict])
+        self.unrecognised = None  # somebody was recognised since, though perhaps nothing is recorded yet
         # Where nobody can say what day it is nobody knows what is due, and no due report may be missed for that.
         nameless_day = self.clock.rule_now() is None and verdict is ReportVerdict.DUE
         at_once = nameless_day or today.begins_with_report(visit.roster.errands, person)
         return replace(settled, outcome=_BY_RULE[verdict]), at_once
+
+    def outcome_now(self, visit: Visit, known: Identified) -> CheckInOutcome:
+        """What a report of somebody who was identified counts as by now: whoever came in time is not late for having
+        waited at the kiosk, and whoever came too early may have waited long enough. Raises StoreError.
+        """
+        if known.outcome is CheckInOutcome.ACCEPTED:
+            return known.outcome
+        today = self.today(visit, known.person)
+        return _BY_RULE[judge_by(visit.roster.policy, self.clock, today.reports, today.events)]
 
     def today(self, visit: Visit, person: SitePerson) -> Today:
         """What this person did today. Raises StoreError."""

@@ -146,6 +146,9 @@ class CameraReader(DeviceThread):
                 self._arrived.notify_all()
 
     def _report(self, error: DeviceError | None) -> None:
+        if error is not None:
+            with self._arrived:
+                self._newest = None  # when the camera is back, this is no picture of who stands there then
         super()._report(error)
         with self._arrived:
             self._arrived.notify_all()

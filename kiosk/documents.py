@@ -117,6 +117,8 @@ class DocumentDesk:
                 now_s = visit.clock.seconds()
                 if code is not None:
                     session.tapped(code, now_s)
+                    here.forget_frames_until_now()
+                watcher.good = None  # a page is taken from a frame that has just come, never from one of before
                 here.look()
                 here.check_gone()
                 session.seen(watcher, now_s)

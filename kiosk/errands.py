@@ -135,7 +135,11 @@ class Errands:
         return signed is not None
 
     def _report(self, visit: Visit, known: Identified) -> bool:
-        result = self.checkin.conclude(visit, _settled(known, known.outcome), known.evidence)
+        try:
+            outcome = self.checkin.outcome_now(visit, known)
+        except StoreError as error:
+            raise self._stuck(visit, error.code) from error
+        result = self.checkin.conclude(visit, _settled(known, outcome), known.evidence)
         self.tell(result)
         if result.signed is None:
             visit.closed = True
@@ -237,9 +241,13 @@ class Errands:
             raise _NothingMoreToSay
 
     def _broken_off(self, visit: Visit, known: Identified, here: Staying, request: Request) -> Request | None:
-        if isinstance(request, HelpAsked):
-            return self._help(visit, known, here)
-        return None if isinstance(request, Cancelled) else request
+        if not isinstance(request, HelpAsked):
+            return None if isinstance(request, Cancelled) else request
+        try:
+            own = here.confirmed()
+        except PersonGone:
+            own = False
+        return self._help(visit, known, here) if own else request  # else it is a visit of somebody unknown
 
     def _help(self, visit: Visit, known: Identified, here: Staying) -> Request | None:
         """Record that the person wants to see somebody, and say that somebody comes."""

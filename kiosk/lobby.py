@@ -117,6 +117,8 @@ class Lobby:
             if request is not None and not isinstance(request, Chosen | Cancelled):  # late taps on the page before
                 return request
             seen = self.glance()
+            if seen is None and self._camera_works():
+                continue  # no frame came: that says nothing of who stands here
             gone = 0 if seen is not None and self._is_near(seen) else gone + 1
         return None
 

@@ -2,9 +2,9 @@
 
 Between two taps the newest frames are looked at: nobody near for some seconds and nothing touched means that the person
 has gone; a face that does not agree with the one that was identified means that somebody else stands there. Both end
-the visit, so that nobody acts in the name of whoever stood there before. A head that was out of sight, or jumped, must
-agree anew before its next tap counts. Whom the camera never saw in this visit it cannot miss: then, and without a
-camera, only a long rest ends it.
+the visit, so that nobody acts in the name of whoever stood there before. A tap counts only if the head is seen in a
+frame that was taken after it; one that was out of sight, or jumped, must agree anew. Whom the camera never saw in this
+visit it cannot miss: then, and without a camera, only a long rest ends it.
 
 Refuses to identify anybody: two templates of one visit are compared, and nothing of it is kept.
 """
@@ -29,7 +29,9 @@ from models.errors import DeviceError
 _SAME_PERSON_FMR = 1e-3  # as strictly as a probe is held against the head that passed the presentation check
 _LOOK_S = 0.1
 _COMPARE_EVERY_S = 1.0
-_LOST_S = 1.0  # out of sight for longer, a head must agree anew
+_LOST_S = 0.5  # out of sight for longer, a head must agree anew
+_DARK_LOST_S = 1.0  # the same for one that was never seen well enough to compare
+_ON_THE_WAY = 2  # frames that may have been taken before now and come after: one in the driver, one being handed on
 _STRANGE_S = 1.0  # good frames that do not agree for so long are somebody else; no tap counts meanwhile
 _ADOPT_WITHIN_S = 5.0  # a finger was identified: the face that stands there then is taken for its owner's
 _CONFIRM_S = 1.5
@@ -138,14 +140,14 @@ class Staying:
 
         Raises PersonGone if somebody else stands there.
         """
-        deadline = self.visit.clock.seconds() + _CONFIRM_S
+        tapped_s = self.visit.clock.seconds()
         self._agreed_s = None  # a tap is worth a comparison of its own
-        self._forget_frames_until_now()
+        self.forget_frames_until_now()
         looked = self.look()
-        while not (looked and self._sure_now()) and self.visit.clock.seconds() < deadline:
+        while not (looked and self._sure_since(tapped_s)) and self.visit.clock.seconds() < tapped_s + _CONFIRM_S:
             self.visit.end_if_stopping()
             looked = self.look() or looked
-        return looked and self._sure_now()
+        return looked and self._sure_since(tapped_s)
 
     def check_gone(self) -> None:
         """Raise PersonGone if nobody is near any more, or nothing happened for long."""
@@ -171,8 +173,10 @@ class Staying:
             return True
         if frame is None:
             return False
-        self._blind, self._sequence = False, frame.sequence
         now_s = self.visit.clock.seconds()
+        if self._blind and self.probe is not None:  # it can see again: whoever stands there must agree, or be missed
+            self._near_s, self._face_s, self._sure = now_s, now_s, False
+        self._blind, self._sequence = False, frame.sequence
         if self.on_frame(frame.pixels):
             self._near_s = now_s
         least = self.near_width_share * frame.pixels.shape[1]
@@ -181,8 +185,8 @@ class Staying:
             self._see(frame.pixels, near[:_MOST_FACES], now_s)
         return True
 
-    def _forget_frames_until_now(self) -> None:
-        """Leave out what was taken before now, the frame that is on its way too: it may show who stood here then."""
+    def forget_frames_until_now(self) -> None:
+        """Leave out what was taken before now, the frames on their way too: they may show who stood here then."""
         if self.read is None:
             return
         try:
@@ -190,19 +194,22 @@ class Staying:
         except DeviceError:
             return  # the next look notes it
         if newest is not None:
-            self._sequence = max(self._sequence, newest.sequence + 1)
+            self._sequence = max(self._sequence, newest.sequence + _ON_THE_WAY)
 
     @property
     def _looks(self) -> bool:
         return self.read is not None and self.engine is not None
 
-    def _sure_now(self) -> bool:
+    def _sure_since(self, tapped_s: float) -> bool:
         if not self._looks or self._face_s is None:
             return True
-        return self._sure and self.visit.clock.seconds() - self._face_s <= _LOST_S
+        if self.probe is None:
+            return self._sure and self.visit.clock.seconds() - self._face_s <= _DARK_LOST_S
+        return self._sure and self._face_s > tapped_s
 
     def _see(self, pixels: UInt8Array, near: Sequence[DetectedFace], now_s: float) -> None:
-        lost = self._face_s is None or now_s - self._face_s > _LOST_S
+        longest_s = _DARK_LOST_S if self.probe is None else _LOST_S
+        lost = self._face_s is None or now_s - self._face_s > longest_s
         other_head = lost or self._place is None or not same_place(self._place, near[0])
         self._place, self._near_s, self._face_s = near[0], now_s, now_s
         if self.probe is None:  # a finger was laid: its owner is the head that stood there then, however dark it is

@@ -36,7 +36,7 @@ from kiosk.staffing import StationTools
 from kiosk.visit import ShuttingDown
 from matcher.ports import FaceEngine
 from models.biometrics import Modality, Template
-from models.errors import DeviceError, StoreError, TemplateError
+from models.errors import DeviceError, InputError, StoreError, TemplateError
 
 log = structlog.get_logger("kiosk.staff")
 
@@ -109,7 +109,7 @@ class Desk:
             self._act(chosen)(session)
         except Back:
             return
-        except StoreError as error:
+        except (StoreError, InputError) as error:
             log.error("staff_act_not_stored", act=chosen.value, code=error.code)
             _say(talk, "not_stored", error.code)
         except DeviceError as error:

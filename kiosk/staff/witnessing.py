@@ -1,6 +1,7 @@
 """Vouching for a person whom the kiosk did not recognise. Owns its rules; refuses to make it look like anything else.
 
-For the visit that just ended unrecognised, or by number. The witness's own face or finger, compared within the last
+For the visit that just ended unrecognised, or by number; of a visit that names nobody staff say whether it was this
+person's. The witness's own face or finger, compared within the last
 minute, stands in the evidence; where the site's policy asks for it a second staff member signs for it in the same
 way. The event is labelled so for ever. It counts for the day like every check-in, and so it is refused where the day
 has one already, or outside of the site's hours.
@@ -21,7 +22,7 @@ from kiosk.staff.records import Acts, StaffAct, of_subject
 from kiosk.staff.sign_in import SignedIn, SignIn
 from kiosk.staff.talk import Back, Talk
 from kiosk.today import today_of
-from models.attendance import CheckInOutcome, Detail, EventType, Evidence, Method, Subject, Witness
+from models.attendance import CheckInOutcome, Detail, EventType, Evidence, Method, Subject, Witness, format_time
 from models.supervision import ReportVerdict, judge_report
 
 
@@ -90,8 +91,10 @@ class Witnessing:
             if talk.pick("whom", ["last", "by_number"], number=person.number, shown_name=name) == "last":
                 return Vouching(person, visit)
         typed = ask_number(talk)
-        named = visit if visit is not None and visit.person_id in (None, typed.person_id) else None
-        return Vouching(typed, named)
+        if visit is None or visit.person_id not in (None, typed.person_id):
+            return Vouching(typed, None)
+        own = visit.person_id is not None or _was_here(talk, typed, visit)
+        return Vouching(typed, visit if own else None)
 
     def _refused(self, talk: Talk, vouching: Vouching) -> str | None:
         """Why nobody may vouch for this person now; a code."""
@@ -138,6 +141,12 @@ def unrecognised(talk: Talk) -> CheckInResult | None:
     if last is None or last.signed is None or (now - last.at).total_seconds() > WITNESS_WITHIN_S:
         return None
     return last
+
+
+def _was_here(talk: Talk, person: SitePerson, visit: CheckInResult) -> bool:
+    """Whether a visit of which nobody knows whose it was is this person's: staff saw it, the kiosk did not."""
+    shown: dict[str, Any] = {"number": person.number, "shown_name": person.shown_name[-1:], "at": format_time(visit.at)}
+    return talk.pick("here", ["was_here", "was_not_here"], **shown) == "was_here"
 
 
 def _about(visit: CheckInResult | None) -> dict[str, Detail]:

@@ -161,6 +161,26 @@ def test_an_impression_that_the_session_refuses_does_not_enter_the_sensors_templ
     assert own_templates(session, vault, notice)[0] == engine.to_characteristics(combined)
 
 
+def test_a_sensors_template_that_was_cut_short_on_the_line_is_left_out(session, vault, glass, sensor, prints, notice):
+    """Or another module's, of another length: the impressions are enough without it."""
+
+    class CutShort:
+        def __getattr__(self, name):
+            return getattr(sensor, name)
+
+        def read_characteristics(self, slot):
+            return sensor.read_characteristics(slot)[:384]
+
+        def write_characteristics(self, slot, characteristics):
+            raise AssertionError("nothing was refused, so nothing is put back")
+
+    capture = LiveCapture(session, Person(glass, *prints[RIGHT][:3], *prints[LEFT][:3]))
+    capture.capture_finger(CutShort(), RIGHT)
+    capture.capture_finger(CutShort(), LEFT)
+    assert (impressions(session, RIGHT), impressions(session, LEFT)) == (3, 3)
+    assert own_templates(session, vault, notice) == []
+
+
 def test_an_empty_glass_ends_after_a_bounded_number_of_tries(session, glass, sensor):
     person = Person(glass)
     with pytest.raises(InputError, match="0 of 3 impressions of the right index finger") as caught:

@@ -22,7 +22,7 @@ from kiosk.face_step import FaceStep
 from kiosk.journal import Journal
 from kiosk.parcels import ParcelStore
 from kiosk.roster import Roster, SitePerson
-from kiosk.screen import Chosen, Request, Screen
+from kiosk.screen import Chosen, HelpAsked, Request, Screen
 from kiosk.verdict import Settled
 from kiosk.visit import Visit
 from matcher.gallery import Gallery
@@ -88,7 +88,7 @@ class TappedScreen(Screen):
             if not callable(doing):
                 return doing  # type: ignore[no-any-return]
             tapped = doing()
-            return tapped if isinstance(tapped, Chosen) else None
+            return tapped if isinstance(tapped, Chosen | HelpAsked) else None
         return None
 
 
@@ -146,6 +146,8 @@ class Floor:
     told: list[CheckInResult] = field(default_factory=list)
     slips: list[CheckInResult] = field(default_factory=list)
     frames: SceneFrames | None = None
+    unrecognised: CheckInResult | None = None  # of the visit before
+    checkin: CheckIn | None = None
     stopping: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
@@ -184,7 +186,8 @@ class Floor:
             current = self.roster()
 
         rosters = rosters or Rosters()
-        checkin = CheckIn(face, None, rosters, self.journal, screen, self.clock)
+        checkin = self.checkin = CheckIn(face, None, rosters, self.journal, screen, self.clock)
+        checkin.unrecognised = self.unrecognised
         visit = Visit(rosters.current, None, 3, screen, self.clock, stopping=self.stopping)
         documents = DocumentDesk(screen, self.parcels)
         errands = Errands(checkin, KioskConfig(), self.told.append, lambda: None, documents, self.slips.append)

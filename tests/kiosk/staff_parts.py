@@ -186,13 +186,19 @@ def staffed(real_center: RealCenter, cast: Cast, **policy: Any) -> Any:
     return site
 
 
-def vouch(hands: Hands, number: str, reason: str, *, until: str | None = None) -> Any:
-    """A typing error, the number, the reason, the word; the result, or None once page ``until`` is there."""
+def vouch(hands: Hands, number: str, reason: str, *, until: str | None = None, was_here: bool | None = None) -> Any:
+    """A typing error, the number, the reason, the word; the result, or None once page ``until`` is there.
+
+    ``was_here``: what is said of a visit that names nobody, if one is asked about.
+    """
     hands.pick("witness")
     hands.sees("number")
     hands.press("number", number="404")
     hands.sees("number", hint="number_unknown")
     hands.press("number", number=number)
+    if was_here is not None:
+        assert hands.sees("here")["number"] == number
+        hands.pick("was_here" if was_here else "was_not_here")
     assert hands.sees("reason")["shown_name"] == "明"
     if reason not in [item["code"] for item in hands.view["items"]]:
         hands.pick("more")

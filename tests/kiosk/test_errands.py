@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from errand_parts import EVIDENCE, NOON, Floor, Tap, due
+from errand_parts import EVIDENCE, NOON, Floor, Steps, Tap, due
 
+from kiosk.checkin import CheckInResult
 from kiosk.config import KioskConfig
 from kiosk.lobby import Lobby
 from kiosk.screen import Cancelled, CardClaim, Chosen, Claim, HelpAsked, Request, Screen, StaffActed
 from kiosk.visit import ShuttingDown
 from matcher.gallery import Gallery
-from models.attendance import CheckInOutcome
+from models.attendance import CheckInOutcome, Method
 from models.errands import Errand
 from models.errors import StoreError
 from models.questions import Question
@@ -395,3 +396,58 @@ def test_a_moment_is_one_of_the_site(tmp_path: Path) -> None:
     floor = Floor(tmp_path, last_report=evening)
     floor.visit([])
     assert [event.outcome for event in floor.events()] == [CheckInOutcome.ACCEPTED]
+
+
+def test_no_frame_does_not_mean_that_somebody_has_gone() -> None:
+    """A camera that is slow for a second does not begin another visit of whoever still stands there."""
+    time = Steps()
+
+    class Slow:
+        error = None
+
+        def read(self, *, after: int, timeout_s: float) -> None:
+            time.pass_s(timeout_s)
+
+    def hear(wait_s: float) -> None:
+        time.pass_s(wait_s)
+
+    config = KioskConfig()
+    lobby = Lobby(
+        config, Screen(), Gallery(), lambda: time.ns / 1e9, hear, camera=Slow(), engine=object(),
+        fresh=lambda: None, over=lambda: False,  # type: ignore[arg-type,return-value]
+    )  # fmt: skip
+    began_s = time.ns / 1e9
+    assert lobby.until_gone() is None
+    assert time.ns / 1e9 - began_s >= config.visit.leave_timeout_s
+
+
+@pytest.mark.parametrize(
+    ("windows", "outcome"),
+    [
+        ((("12:01", "24:00"),), CheckInOutcome.ACCEPTED),
+        ((("00:00", "12:01"),), CheckInOutcome.ACCEPTED),
+        ((("13:00", "24:00"),), CheckInOutcome.OUTSIDE_WINDOW),
+    ],
+    ids=["opens meanwhile", "closes meanwhile", "stays closed"],
+)
+def test_a_report_from_the_menu_is_judged_when_it_is_chosen_and_waiting_there_makes_nobody_late(
+    tmp_path: Path, windows: Any, outcome: CheckInOutcome
+) -> None:
+    floor = Floor(tmp_path, due=(), policy=SitePolicy(windows=windows))
+    floor.time.pass_s(50.0)
+
+    def wait_and_tap() -> Chosen:
+        floor.time.pass_s(15.0)
+        return Chosen("report_in_person")
+
+    floor.visit([("menu", wait_and_tap), NEXT, menu("done")])
+    assert floor.told[-1].outcome is outcome
+
+
+def test_once_somebody_was_recognised_the_visit_before_is_nobodys_to_vouch_for(tmp_path: Path) -> None:
+    floor = Floor(tmp_path, due=())
+    failed = CheckInOutcome.NOT_IDENTIFIED
+    floor.unrecognised = CheckInResult(failed, None, Method.FACE, None, NOON, None, {})
+    floor.visit([menu("done")])
+    assert floor.checkin is not None
+    assert floor.checkin.unrecognised is None

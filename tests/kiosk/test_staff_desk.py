@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from center_parts import RealCenter, wait_until
 from kiosk_parts import Cast, StartKiosk
 from sqlalchemy import func, select
 from staff_parts import NUMBERS, OTHER_PIN, PIN, Hands, JumpingClock, acts, hire, ledger, staffed, vouch
 
+from enrollment.session import EnrollmentSession
 from hardware.simulation.scene import Visitor
 from models.attendance import CheckInOutcome, EventType, Method, Subject, Witness
 from models.biometrics import Modality
+from models.errors import TemplateError
 from models.store.engine import reading
 from models.store.kiosk import ParcelRow
 
@@ -28,12 +31,12 @@ def test_a_witness_with_the_own_face_in_the_evidence_labelled_for_ever(
     hands.sign_in("静", PIN, cast["visitor_2"])
     jumping.forward(70)
     running.scene.show(cast["visitor_3"], "stand")
-    stale = vouch(hands, site.number, "worn_fingers", until="refused")  # somebody else at a session left open
+    stale = vouch(hands, site.number, "worn_fingers", until="refused", was_here=False)  # at a session left open
     assert stale is None
     hands.pick("ok")
     hands.sees("home")
     running.scene.show(cast["visitor_2"], "stand")
-    result = vouch(hands, site.number, "worn_fingers")  # the face is compared anew meanwhile
+    result = vouch(hands, site.number, "worn_fingers", was_here=True)  # the face is compared anew meanwhile
     assert (result.outcome, result.method) == (CheckInOutcome.WITNESSED, Method.WITNESS)
     hands.sees("home")
     hands.pick("witness")
@@ -51,6 +54,21 @@ def test_a_witness_with_the_own_face_in_the_evidence_labelled_for_ever(
     assert acts(site, running) == ["sign_in", "sign_in_refused", "witness", "witness_refused", "sign_out"]
     running.scene.show(cast["visitor_1"], "stand")
     assert running.result().outcome is CheckInOutcome.ALREADY_PRESENT
+
+
+def test_a_visit_that_names_nobody_is_not_taken_for_the_one_whose_number_is_typed(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast
+) -> None:
+    """Somebody else may have stood there: staff are asked, and a no is recorded as no visit."""
+    site = staffed(real_center, cast)
+    running = start_kiosk(site)
+    running.kiosk.screen.ask_for_help()
+    running.result()
+    hands = Hands(running)
+    hands.sign_in("静", PIN, cast["visitor_2"])
+    vouch(hands, site.number, "worn_fingers", was_here=False)
+    event = next(item for item in ledger(site, running) if item.type is EventType.WITNESSED_CHECK_IN)
+    assert (event.person_id, event.details) == (site.person_id, {"without_visit": True})
 
 
 def test_a_second_witness_where_the_policy_asks_for_one(
@@ -230,6 +248,29 @@ def test_staff_without_references_enroll_themselves_with_a_colleagues_approval_a
     assert newest is not None
     assert (newest.event.details["act"], parcels(running)) == ("sign_out", 0)
     assert not running.roster.current.people[person_id].references
+
+
+def test_what_cannot_be_enrolled_is_said_and_the_kiosk_goes_on(
+    real_center: RealCenter, start_kiosk: StartKiosk, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = staffed(real_center, cast)
+    number = str(next(NUMBERS))
+    site.enroll(number, name="赵大海")
+    running = start_kiosk(site, people=2)
+    hands = Hands(running)
+    hands.sign_in("静", PIN, cast["visitor_2"])
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise TemplateError("It cannot be read.")
+
+    monkeypatch.setattr(EnrollmentSession, "add_finger", refuse)
+    begin_enrolling(hands, number, cast["visitor_3"], cast["visitor_2"])
+    hands.lay_fingers(cast["visitor_3"])
+    assert hands.sees("not_stored")["code"] == "template_invalid"
+    hands.pick("ok")
+    running.scene.show(cast["visitor_2"], "stand")
+    hands.sees("home")
+    assert parcels(running) == 0
 
 
 def begin_enrolling(hands: Hands, number: str, visitor: Visitor, staff: Visitor | None = None) -> None:

@@ -89,6 +89,8 @@ def test_staff_vouch_for_somebody_who_called_and_take_their_face_anew(
     staff = StaffPage(at, cast["visitor_3"])
     staff.sign_in("娟", PIN, by="finger")
     staff.names("witness", "84801")
+    staff.sees("here")
+    staff.pick("was_here")
     staff.sees("reason")
     staff.pick("worn_fingers")
     staff.sees("vouch")

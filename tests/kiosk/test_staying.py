@@ -12,7 +12,7 @@ from kiosk_parts import Cast
 
 from hardware.simulation.papers import Paper
 from hardware.simulation.scene import Scene
-from kiosk.screen import Cancelled, Chosen
+from kiosk.screen import Cancelled, Chosen, HelpAsked
 from models.attendance import EventType
 from models.errands import Errand
 from models.parcels import unpack_pages
@@ -115,6 +115,29 @@ def test_a_tap_counts_for_nothing_as_long_as_no_frame_comes(make: Make, cast: Ca
     screen, _ = floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
     assert kinds(floor) == ["education_in"]
     assert screen.hints == ["look_here"]
+
+
+def test_whoever_calls_somebody_after_the_person_has_left_calls_for_themselves(
+    make: Make, cast: Cast, engine: Any
+) -> None:
+    """The receipt still stands on the screen; the call is nobody's until somebody has come."""
+    floor, scene = make([], due=None)
+
+    def take_the_place_and_call() -> HelpAsked:
+        scene.show(cast["visitor_2"], "stand")
+        return HelpAsked()
+
+    floor.script = [("result", lambda: None), ("result", take_the_place_and_call)]
+    _, request = floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
+    assert request == HelpAsked()
+    assert kinds(floor) == ["report_in_person"]
+
+
+def test_whoever_calls_somebody_and_still_stands_there_is_who_calls(make: Make, cast: Cast, engine: Any) -> None:
+    floor, _ = make([("result", lambda: None), ("result", HelpAsked())], due=None)
+    floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
+    assert kinds(floor) == ["report_in_person", "help_request"]
+    assert floor.events()[1].person_id == "p1"
 
 
 def test_somebody_else_who_only_stands_there_ends_the_visit(make: Make, cast: Cast, engine: Any) -> None:
@@ -225,6 +248,28 @@ class TestWrittenReport:
         floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
         (event,) = floor.events()
         assert event.details["pages"] == 1
+
+    def test_a_camera_that_hangs_does_not_take_the_page_before_once_more(
+        self, make: Make, cast: Cast, engine: Any
+    ) -> None:
+        """The second page is held up, but no frame shows it: it is asked for again, and the first is not kept twice."""
+        floor, scene = make([])
+        wait: Tap = ("document", lambda: None)
+
+        def hang(silent: bool) -> None:
+            assert floor.frames is not None
+            floor.frames.silent = silent
+
+        floor.script = [
+            menu("written_report"), ("document", Chosen("take")), ("document", lambda: scene.hold_page(Paper(1))),
+            *[wait] * 8, ("document", lambda: hang(True)), ("document", Chosen("take")), *[wait] * 100,
+            ("document", scene.lower_page), ("document", lambda: hang(False)), *[wait] * 8,
+            ("document", Chosen("done")), NEXT, menu("done"),
+        ]  # fmt: skip
+        screen, _ = floor.visit(engine=engine, probe=cast.faces["visitor_1"][0])
+        (event,) = floor.events()
+        assert event.details["pages"] == 1
+        assert screen.hints.count("page_taken") == 1
 
     def test_somebody_else_cannot_hand_it_in(self, make: Make, cast: Cast, engine: Any) -> None:
         """Behind the page the person was changed."""

@@ -19,6 +19,7 @@ from kiosk.staying import PersonGone, Staying, Why
 from kiosk.visit import Visit
 from matcher.ports import DetectedFace
 from models.biometrics import Template, TemplateFormat
+from models.errors import DeviceUnplugged
 
 PIXELS = np.zeros((100, 100, 3), np.uint8)
 
@@ -31,11 +32,14 @@ class Look:
     left: float | None = 20.0
     agrees: bool = True
     hint: str | None = None
+    broken: bool = False
     sequence: int = 0
     format: TemplateFormat = field(default=TemplateFormat("sface", 1))
 
     def read(self, *, after: int, timeout_s: float) -> Frame:
         self.time.pass_s(0.1)
+        if self.broken:
+            raise DeviceUnplugged("The camera is gone.")
         self.sequence += 1
         return Frame(PIXELS, NOON, self.time.ns, self.sequence)
 
@@ -102,7 +106,7 @@ def test_looking_down_at_the_screen_for_a_moment_ends_no_visit(begin: Any) -> No
     here._agreed_s = None
     for _ in range(4):
         here.look()
-    assert not here._sure_now()
+    assert not here._sure
     look.agrees = True
     assert here.confirmed()
 
@@ -116,3 +120,38 @@ def test_somebody_else_is_sent_away_within_two_seconds_and_never_counts(begin: A
             assert not here.confirmed()
     assert gone.value.why is Why.OTHER_PERSON
     assert (look.time.ns - began_ns) / 1e9 < 2
+
+
+def test_a_tap_of_nobody_counts_for_nobody(begin: Any) -> None:
+    """The person was there a moment ago; whoever taps now stands beside the picture."""
+    here, look = begin(probe=True)
+    assert here.confirmed()
+    look.left = None
+    assert not here.confirmed()
+
+
+def test_who_turns_the_head_away_may_tap_unless_it_was_out_of_sight(begin: Any) -> None:
+    """The same head, followed from look to look, is the same person's; after a gap it must agree anew."""
+    here, look = begin(probe=True)
+    assert here.confirmed()
+    look.agrees, look.hint = False, "turned_away"
+    assert here.confirmed()
+    look.time.pass_s(0.6)
+    assert not here.confirmed()
+
+
+def test_after_the_camera_failed_whoever_stands_there_must_agree_and_an_empty_place_is_empty(begin: Any) -> None:
+    """While it is broken nobody is sent away for it; but it may come back to somebody else, or to nobody."""
+    here, look = begin(probe=True)
+    assert here.confirmed()
+    look.broken = True
+    assert here.confirmed()
+    look.broken, look.agrees, look.hint = False, False, "turned_away"
+    assert not here.confirmed()
+    look.left = None
+    assert not here.confirmed()
+    with pytest.raises(PersonGone) as gone:
+        for _ in range(100):
+            here.look()
+            here.check_gone()
+    assert gone.value.why is Why.AWAY

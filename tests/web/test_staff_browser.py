@@ -29,6 +29,7 @@ VIEWS: dict[str, dict[str, Any]] = {
     "home": {"page": "home", "items": items("witness", "enroll", "enroll_self", "health", "notice", "light")},
     "whom": {"page": "whom", "items": items("last", "by_number"), **PERSON},
     "number": {"page": "number", "hint": "number_unknown", "refused": 1},
+    "here": {"page": "here", "items": items("was_here", "was_not_here"), "at": "2026-03-05T00:58:00.000000Z", **PERSON},
     "reason": {"page": "reason", "items": items(*list(WitnessReason)[:5], "more"), **PERSON},
     "vouch": {"page": "vouch", "items": items("vouch"), "reason": "cannot_perform_challenge", **PERSON},
     "second": {"page": "second", "items": [{"code": "0", "label": "娟"}]},

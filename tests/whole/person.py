@@ -290,6 +290,8 @@ class Person:
             self._vouched = True
         elif page == "whom":
             fields = {"code": "by_number"}
+        elif page == "here":
+            fields = {"code": "was_here"}
         elif page == "reason":
             fields = {"code": "no_match"}
         self._kiosk.screen.staff_act(act, fields)

@@ -150,7 +150,7 @@ function kindOf(view) {
 }
 
 function pageText(view, part) {
-  const values = { minutes: view.minutes ?? "", count: view.count ?? "", line: view.line ?? "", lines: view.lines ?? "" };
+  const values = { minutes: view.minutes ?? "", count: view.count ?? "", line: view.line ?? "", lines: view.lines ?? "", time: view.at ? hours(view.at) : "" };
   const special = view.page === "enroll_done" && view.own ? text(`staff.page.enroll_done_own.${part}`) : "";
   const why = part === "line" && view.why ? text(`staff.why.${view.why}`) : "";
   const advice = part === "line" && view.advice ? text(`staff.advice.${view.advice}`) : "";
