@@ -22,7 +22,7 @@ from kiosk.checkin import CheckIn, CheckInResult
 from kiosk.clock import Clock
 from kiosk.config import KioskConfig
 from kiosk.devices import CameraReader, SensorWorker
-from kiosk.face_step import FaceStep
+from kiosk.face_step import SAME_HEAD_FMR, FaceStep
 from kiosk.finger_step import FingerStep
 from kiosk.journal import Ballast, Journal
 from kiosk.keys import KioskKeys, Pairing, hold_state_dir, load_pairing, make_state_dir
@@ -44,6 +44,7 @@ from kiosk.timekeeping import ClockWatch, TimeKeeper
 from matcher.empty_room import EmptyRoom
 from matcher.engines import load_engine
 from matcher.gallery import Gallery
+from matcher.scales import similarity_threshold
 from models.errors import ConfigurationError, InputError, WireError
 from models.store.engine import open_store
 from web.panel.app import SERVER_OPTIONS, create_panel
@@ -313,7 +314,12 @@ class Kiosk:
 def face_step(
     config: KioskConfig, engine: Any, gallery: Gallery, camera: CameraReader, thresholds: SiteThresholds
 ) -> FaceStep:
-    """The face's part of the line, with this configuration's times."""
+    """The face's part of the line, with this configuration's times.
+
+    Raises ConfigurationError for an engine of which nobody knows when two templates are of one head: with it every
+    visit would end there.
+    """
+    similarity_threshold(engine.format, SAME_HEAD_FMR)
     room = EmptyRoom()
     return FaceStep(
         engine=engine,

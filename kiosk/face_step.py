@@ -38,7 +38,7 @@ from models.errors import DeviceError, RetryReason
 from web.panel.facade import PanelHint, PanelStep
 
 _FRAME_WAIT_S = 0.25
-_SAME_HEAD_FMR = 1e-3  # how strictly a template is held against the head that passed the presentation check
+SAME_HEAD_FMR = 1e-3  # how strictly a template is held against the head that passed the presentation check
 _LEAST_WEIGHT = 0.05
 _FAR = 0.6  # of the width of a near face: somebody further back, round whom the room can be learned
 SAME_HEAD = "same_head"  # the witness's name in the evidence
@@ -288,7 +288,7 @@ class FaceStep:
         assert head.last is not None  # noqa: S101 - no check passes without a face
         with visit.timed("template"):
             passed = self._template(head.last)
-        return Bond(passed, similarity_threshold(self.engine.format, _SAME_HEAD_FMR))
+        return Bond(passed, similarity_threshold(self.engine.format, SAME_HEAD_FMR))
 
     def _template(self, seen: Look) -> Template:
         assert seen.face is not None  # noqa: S101 - only looks with a face come here

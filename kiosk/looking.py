@@ -69,14 +69,13 @@ class Head:
         self.last: Look | None = None
 
     def follow(self, seen: Look) -> bool:
-        """Take a frame with a face in it; False if that face cannot be the head of the frame before.
-
-        After a longer while without a face everything begins anew: the frames of before are forgotten.
+        """Take a frame with a face in it; False if nobody can say that it is the head of the frame before: it is
+        elsewhere, or comes after a longer while without a face. What was seen until then says nothing about it.
         """
         if seen.face is None:
             return True
         if self._face is not None and seen.frame.monotonic_ns - self._seen_ns > _LOST_NS:
-            self._face, self._best = None, []
+            return False
         if self._face is not None and not same_place(self._face, seen.face):
             return False
         self._face, self._seen_ns, self.last = seen.face, seen.frame.monotonic_ns, seen

@@ -22,6 +22,7 @@ from kiosk.errands import Errands
 from kiosk.finger_watch import FingerWatch
 from kiosk.lobby import FingerLaid, Lobby
 from kiosk.looking import Look
+from kiosk.memory import give_back
 from kiosk.recording import Recorder
 from kiosk.roster import Roster, RosterStore, SitePerson
 from kiosk.screen import CardClaim, Claim, HelpAsked, Request, Screen, StaffActed
@@ -151,6 +152,7 @@ class Station(threading.Thread):
         request = self._lobby.somebody()
         while request is not None:
             request = self._serve(request)
+            give_back()
 
     def _serve(self, request: Request | Look | FingerLaid) -> Request | None:
         """One visit from its beginning to the empty screen; a request that came meanwhile begins the next."""

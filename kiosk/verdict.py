@@ -68,7 +68,7 @@ _OUTCOMES = {
     Verdict.CONFLICT: CheckInOutcome.REFERRED_TO_STAFF,
     Verdict.SECOND_FACTOR_MISSING: CheckInOutcome.REFERRED_TO_STAFF,
 }
-_NOTES = {Verdict.CONFLICT: "modalities_conflict", Verdict.SECOND_FACTOR_MISSING: "look_alike"}
+_NOTES = {Verdict.CONFLICT: "modalities_conflict", Verdict.SECOND_FACTOR_MISSING: "look_alike"}  # enrolled or found
 
 
 def settle_face(policy: SitePolicy, face: Found, *, claimed: str | None, finger_possible: bool) -> Settled | None:
@@ -106,6 +106,8 @@ def _after_comparing(
 
 def settle_both(policy: SitePolicy, face: Found, finger: Found, *, claimed: str | None) -> Settled:
     """How the visit ends after face (as far as it went) and finger."""
+    if face.finding is Finding.ATTACK:  # whosever finger it was
+        return Settled(CheckInOutcome.ATTACK_SUSPECTED, claimed, note="presentation_failed")
     if finger.identification is not None:
         alone = finger.matched and face.identification is None
         if alone and not finger_suffices(policy):  # a level that demands both, and no face could be compared

@@ -25,12 +25,13 @@ COHORT_PEOPLE = 1000  # of more, evenly many are taken: the mean of a thousand s
 
 
 class Hit(NamedTuple):
-    """One candidate by number: the person, that person's nearest reference, score and similarity."""
+    """One candidate by number: the person, that person's nearest reference, score, and the similarity if the score is
+    another one, judged against a cohort."""
 
     person: int
     reference: int
     score: float
-    similarity: float
+    similarity: float | None
 
 
 class EnrolledFaces:
@@ -67,7 +68,7 @@ class EnrolledFaces:
         people, similarity = self._most_similar(probe, max(LOOKED_AT, most))
         score = self.scores(probe, people, similarity)
         return [
-            Hit(int(people[at]), self._nearest(probe, int(people[at])), float(score[at]), float(similarity[at]))
+            self._hit(probe, int(people[at]), score[at], similarity[at])
             for at in np.argsort(-score, kind="stable")[:most]
         ]
 
@@ -80,7 +81,11 @@ class EnrolledFaces:
             nobody_else = np.zeros(len(own), np.int64)
             similarity = fuse_by_person((self._rows[own] @ probe)[None], nobody_else, fusion=self._fusion)[1][0]
         score = self.scores(probe, np.array([person]), similarity)
-        return Hit(person, self._nearest(probe, person), float(score[0]), float(similarity[0]))
+        return self._hit(probe, person, score[0], similarity[0])
+
+    def _hit(self, probe: Float32Array, person: int, score: float, similarity: float) -> Hit:
+        normalised = None if self._cohort is None else float(similarity)
+        return Hit(person, self._nearest(probe, person), float(score), normalised)
 
     def similarities(self, probe: Float32Array) -> Float32Array:
         """The similarity (K,) of everybody to a probe (D,)."""

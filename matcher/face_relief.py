@@ -10,6 +10,9 @@ of eyes and mouth, and adds the whole try up. Three things hold for heads and no
   a cylinder, must be turned much further, and then the face is narrower than any head's. Depth and turn can be
   exchanged in small movements (bas-relief: Belhumeur et al., 1999), but not without this.
 
+A place that was hardly found again has no height: fringes and shadows hide a forehead, and so may whoever wears a
+print. Two of forehead, bridge and brows must be seen, and a cheek, or nothing is said.
+
 Passes or stays undecided; it never fails anybody. It refuses masks that are modelled as a face, with a nose as high as
 a nose: to this witness they are heads.
 """
@@ -27,6 +30,7 @@ from models.attendance import PresentationEvidence, WitnessVerdict
 from models.biometrics import Float64Array, UInt8Array
 
 NAME = "face_relief"
+_UPPER = (("forehead",), ("ridge",), ("brow_right", "brow_left"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class ReliefLimits:
     narrow: float = 0.1  # beyond what a nose 0.35 high explains
     widened: float = -0.25  # no head grows wider than that by turning
     per_square: float = 8.0  # 1 / 0.35²
+    seen: float = 0.05  # of how well the tip was found; less is chance
+    places: int = 2  # of forehead, bridge and brows
 
 
 class FaceRelief:
@@ -87,30 +93,35 @@ class FaceRelief:
         """Passed or undecided, with the heights over the plane of eyes and mouth."""
         if self._frames == 0:
             return PresentationEvidence(self.name, WitnessVerdict.UNDECIDED, {"frames": 0.0})
-        limits, rise, cheeks = self._limits, self._rise(), self._mean("cheek_right", "cheek_left")
+        limits, upper, cheeks = self._limits, self._upper(), self._height("cheek_right", "cheek_left")
+        rise = len(_UPPER) * float(np.mean(upper)) if upper else None
         narrowing = self._narrowing / self._frames
         excess = narrowing - limits.per_square * self._square / self._frames
         seen = (
             self._frames >= limits.frames,
-            limits.lowest_rise <= rise <= limits.highest_rise,
-            cheeks <= limits.cheeks,
+            len(upper) >= limits.places,
+            rise is not None and limits.lowest_rise <= rise <= limits.highest_rise,
+            cheeks is not None and cheeks <= limits.cheeks,
             narrowing >= limits.widened,
             excess <= limits.narrow,
         )
         measures = {
             "frames": float(self._frames),
-            "rise": round(rise, 3),
-            "cheeks": round(cheeks, 3),
+            "places": float(len(upper)),
             "narrowing": round(narrowing, 3),
             "excess": round(excess, 3),
         }
+        measures |= {name: round(value, 3) for name, value in (("rise", rise), ("cheeks", cheeks)) if value is not None}
         verdict = WitnessVerdict.PASSED if all(seen) else WitnessVerdict.UNDECIDED
         return PresentationEvidence(self.name, verdict, measures)
 
-    def _rise(self) -> float:
-        return self._mean("forehead") + self._mean("ridge") + self._mean("brow_right", "brow_left")
+    def _upper(self) -> list[float]:
+        """The heights of forehead, bridge and brows, of those that were seen."""
+        heights = (self._height(*names) for names in _UPPER)
+        return [height for height in heights if height is not None]
 
-    def _mean(self, *names: str) -> float:
-        """The mean height of places, over all pictures, in tips of the nose."""
-        places = [PLACES.index(name) for name in names]
-        return float((self._against[places] / (self._seen[places] + 1e-6)).mean())
+    def _height(self, *names: str) -> float | None:
+        """The mean height of places, over all pictures, in tips of the nose; None if none of them was seen."""
+        least = self._limits.seen * self._seen[PLACES.index("tip")]
+        places = [at for at in map(PLACES.index, names) if self._seen[at] > least]
+        return float((self._against[places] / self._seen[places]).mean()) if places else None

@@ -81,7 +81,7 @@ def _with_finger(
     if face is not None and adds_up(face, finger):
         return Fused(Verdict.ACCEPTED, person, method)
     enough = finger_suffices(policy)
-    if enough and Doubt.LOOK_ALIKE in finger.doubts:
+    if enough and finger.doubts & {Doubt.LOOK_ALIKE, Doubt.RUNNER_UP_CLOSE}:  # it may as well be somebody else's
         return Fused(Verdict.SECOND_FACTOR_MISSING, person, method)
     # A face that was compared and did not match is no veto where a finger alone suffices: hats, masks, bad light.
     if enough:

@@ -109,7 +109,8 @@ class SecondOpinion:
         except (KeyError, TypeError, ValueError) as error:
             raise ConfigurationError("What was learned of a second opinion is malformed.") from error
         numbers = (opinion.weight, *opinion.first, *opinion.fused)
-        if not np.isfinite(numbers).all() or not 0 <= opinion.weight < 1 or opinion.first.deviation <= 0:
+        narrowest = min(opinion.first.deviation, opinion.fused.deviation)
+        if not np.isfinite(numbers).all() or not 0 <= opinion.weight < 1 or narrowest <= 0:
             raise ConfigurationError("The weight of a second opinion lies from 0 to below 1.")
         return opinion
 

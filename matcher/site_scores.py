@@ -21,10 +21,11 @@ from matcher.cohort import NOBODY, Cohort, pair_scores, person_means
 from matcher.engines.vectors import unit_rows
 from matcher.enrolled_faces import COHORT_PEOPLE
 from matcher.ports import FaceEngine, FingerEngine
-from models.biometrics import Float32Array, Modality, Reference
+from models.biometrics import FingerPosition, Float32Array, Modality, Reference
 
 APART = timedelta(hours=1)  # two visits, not two pictures of one sitting
 FINGER_COMPARISONS = 4000  # about four seconds' work in all; beyond, pairs of people are drawn
+WATCH_COMPARISONS = 8000  # more, of those pairs' other fingers, for whoever is to be watched
 _BLOCK = 64  # people whose references are compared at once with everybody
 _SLICE = 20  # comparisons of fingers between two pauses
 
@@ -143,7 +144,11 @@ class FaceTable:
 def finger_scores(
     references: Sequence[Reference], engine: FingerEngine, random: np.random.Generator
 ) -> Generator[None, None, SiteScores]:
-    """Pairs of people in random order until the comparisons are used up; pauses (``yield``) between a few of them."""
+    """Pairs of people in random order until the comparisons are used up; pauses (``yield``) between a few of them.
+
+    What is drawn is one impression against a person, as a probe is; the highest is over every finger, so that who is
+    watched is no matter of chance.
+    """
     prepared = []
     for at, item in enumerate(references):
         prepared.append(engine.prepare(item.template))
@@ -163,21 +168,37 @@ def finger_scores(
         left -= len(others)
         yield
     possible = len(people) * (len(people) - 1) // 2
-    pairs, scores, left = [], [], FINGER_COMPARISONS
+    each = [_one_of_each(references, mine) for mine in members]
+    pairs, scores, highest = [], [], []
+    left, left_to_watch = FINGER_COMPARISONS, WATCH_COMPARISONS
     for one, other in _drawn_pairs(len(people), random):
         if left <= 0:
             break
         probe = int(random.choice(members[one]))
-        scores.append(max(engine.compare_prepared(prepared[probe], prepared[held]) for held in members[other].tolist()))
+        fingers = [at for at in each[one] if at != probe] if left_to_watch > 0 else []
+        best = []
+        for at in (probe, *fingers):
+            best.append(max(engine.compare_prepared(prepared[at], prepared[held]) for held in members[other].tolist()))
+            yield
+        scores.append(best[0])
+        highest.append(max(best))
+        left_to_watch -= len(fingers) * len(members[other])
         pairs.append((min(one, other), max(one, other)))
         left -= len(members[other])
-        yield
     drawn = np.array(scores, np.float32)
     order = np.array(pairs, np.int64).reshape(-1, 2)
     return SiteScores(
-        tuple(people.tolist()), order[:, 0], order[:, 1], drawn, drawn,
+        tuple(people.tolist()), order[:, 0], order[:, 1], drawn, np.array(highest, np.float32),
         np.array(genuine, np.float32), np.array(whose, np.int64), possible,
     )  # fmt: skip
+
+
+def _one_of_each(references: Sequence[Reference], mine: Indices) -> list[int]:
+    """One impression of every finger of a person: whoever shares one finger with somebody is like that person."""
+    first: dict[FingerPosition | None, int] = {}
+    for at in mine.tolist():
+        first.setdefault(references[at].position, at)
+    return list(first.values())
 
 
 def _drawn_pairs(count: int, random: np.random.Generator) -> Iterable[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib import import_module
 from importlib.metadata import entry_points
 from inspect import signature
@@ -17,6 +18,15 @@ ENGINES = {
     "sface+dlib": "matcher.engines.second_opinion:SecondOpinionEngine",
     "minutiae": "matcher.engines.minutiae:MinutiaeEngine",
 }
+
+
+def settings_digest(name: str) -> str:
+    """The SHA-256 in hex of the FILE of an engine called ``name:FILE``, "" without one. Raises ConfigurationError."""
+    _, _, file = name.partition(":")
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    except OSError as error:
+        raise ConfigurationError(f"{file}: cannot be read: {error.strerror}.") from error
 
 
 def load_engine(name: str, **options: Any) -> Any:

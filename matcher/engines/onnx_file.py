@@ -52,7 +52,7 @@ def read_graph(content: bytes) -> Graph:
         body = _only(content, 7)  # ModelProto.graph
         nodes = tuple(_node(value) for number, value in _fields(body) if number == 1)
         tensors = dict(_tensor(value) for number, value in _fields(body) if number == 5)
-    except (ValueError, IndexError, KeyError, TypeError, struct.error) as error:
+    except (ValueError, IndexError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise WeightsError("The network's file is not readable as ONNX.") from error
     return Graph(nodes, tensors)
 

@@ -16,7 +16,7 @@
     name = "embedding"           # only if the network has several outputs
     metric = "cosine"            # or "euclidean": the unit in which [scores] is told
 
-    [scores]                     # left out: nobody is identified before the site has calibrated
+    [scores]                     # left out: it can be measured with, but no kiosk starts with it
     floor = 0.40                 # never match below (cosine), above (euclidean distance of vectors of length 1)
     near = 0.05                  # a match nearer than this to the threshold is in doubt
     apart = 0.08                 # so is one that leads by less

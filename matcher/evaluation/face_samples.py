@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from matcher.cohort import person_means
-from matcher.engines import load_engine
+from matcher.engines import load_engine, settings_digest
 from matcher.evaluation import acquisition
 from matcher.evaluation.face_folders import PhotographFolder, read_folder
 from matcher.evaluation.resume import AcquiredSample, ResumeFile
@@ -103,7 +103,8 @@ def acquire_all(
 ) -> list[Acquired]:  # fmt: skip
     """All photographs in their order; ``resume`` keeps their vectors. Raises as ``acquisition.acquire_all`` does."""
     if resume is not None:
-        resume.bind({"modality": "face", "engine": engine, "format": str(loaded(engine).format)})
+        made_by = {"modality": "face", "engine": engine, "format": str(loaded(engine).format)}
+        resume.bind(made_by | {"settings": settings_digest(engine)})  # the vectors hold what the file says, too
     make = partial(_sample, engine)
     samples = acquisition.acquire_all(files, make, processes=processes, progress=progress, resume=resume)
     return [

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from matcher.engines import load_engine
+from matcher.engines import load_engine, settings_digest
 from matcher.evaluation import rates
 from matcher.evaluation.acquisition import Make, acquire_all
 from matcher.evaluation.beside_nbis import beside_nbis
@@ -107,6 +107,7 @@ def measure_finger(
             {
                 "modality": "finger",
                 "engine": loaded.name,
+                "settings": settings_digest(engine) if isinstance(engine, str) else "",
                 "format": str(loaded.format),
                 "dpi": str(dpi),
                 "cropped": str(cropped),

@@ -276,11 +276,12 @@ def test_nothing_is_learned_of_the_room_while_somebody_may_stand_in_it(cast: Cas
     assert fed == []
 
 
-def test_a_head_that_was_away_for_long_is_followed_anew() -> None:
-    """After a second without a face the frames of before are forgotten, wherever the next face is."""
+def test_a_head_that_was_away_for_long_is_not_followed_further() -> None:
+    """What witnesses saw of it must not count for whoever comes back; a moment out of sight is the same head."""
     head = Head(most=3)
-    first, second, third = frames_like([(100.0, 0.0), (400.0, 0.5), (400.0, 1.7)])
+    first, elsewhere, again, late = frames_like([(100.0, 0.0), (400.0, 0.5), (100.0, 0.9), (100.0, 2.0)])
     assert head.follow(first)
-    assert not head.follow(second)
-    assert head.follow(third)
-    assert head.best == (third,)
+    assert not head.follow(elsewhere)
+    assert head.follow(again)
+    assert not head.follow(late)
+    assert head.best == (first, again)

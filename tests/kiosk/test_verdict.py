@@ -134,3 +134,14 @@ def test_every_note_of_a_visit_has_a_word_for_the_console() -> None:
     codes = {code for pair in notes for code in pair if code} | {note for _, note in verdict._WITHOUT_FACE.values()}
     assert len(codes) >= 10
     assert codes <= set(NOTES)
+
+
+@pytest.mark.parametrize("policy", [BOTH, FACE_ALONE])
+def test_an_attack_on_the_camera_is_one_whosever_finger_was_laid_on_before(policy: SitePolicy) -> None:
+    """It names nobody but whoever was claimed: the finger's owner may not be who held the photograph up."""
+    attack = Found(Finding.ATTACK, evidence=SEEN)
+    settled = settle_both(policy, attack, matched(), claimed=None)
+    assert (settled.outcome, settled.person_id) == (CheckInOutcome.ATTACK_SUSPECTED, None)
+    left = settle_left(policy, attack, matched(), claimed=None)
+    assert left is not None
+    assert (left.outcome, left.person_id) == (CheckInOutcome.ATTACK_SUSPECTED, None)

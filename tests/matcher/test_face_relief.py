@@ -62,6 +62,22 @@ def test_what_is_no_head_is_undecided(seen: Heights) -> None:
     assert verdict_of(seen) is UNDECIDED
 
 
+def hidden(seen: Heights, *places: str) -> Heights:
+    """The same picture, in which some places were not found again."""
+    weights = seen.weights.copy()
+    weights[[PLACES.index(place) for place in places]] = 0.0
+    return replace(seen, weights=weights)
+
+
+def test_a_place_that_was_never_found_has_no_height() -> None:
+    """A fringe hides a forehead, a shadow a brow; but whoever hides all of them shows no head."""
+    assert verdict_of(hidden(heights(), "forehead")) is PASSED
+    assert verdict_of(hidden(heights(), "forehead", "brow_left", "cheek_left")) is PASSED
+    assert verdict_of(hidden(heights(), "forehead", "brow_left", "brow_right")) is UNDECIDED
+    assert verdict_of(hidden(heights(), "cheek_left", "cheek_right")) is UNDECIDED
+    assert verdict_of(hidden(heights(ridge=1.1, forehead=1.4), "brow_left", "brow_right")) is UNDECIDED
+
+
 def test_a_few_pictures_are_not_enough() -> None:
     assert verdict_of(heights(), frames=9) is UNDECIDED
     assert FaceRelief(HeadTrack(Nowhere())).verdict().verdict is UNDECIDED

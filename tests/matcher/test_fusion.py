@@ -207,6 +207,15 @@ def test_a_finger_that_is_like_anothers_is_not_enough_alone() -> None:
     assert fuse(DEFAULT, face=sure(), finger=finger).verdict is Verdict.ACCEPTED
 
 
+def test_a_finger_that_may_as_well_be_somebody_elses_is_not_enough_alone() -> None:
+    """The search found two people alike: the first of them is only the first by name."""
+    finger = decide((Candidate("anna", "r", 0.6), Candidate("bert", "s", 0.6)), POINT)
+    assert Doubt.RUNNER_UP_CLOSE in finger.doubts
+    assert fuse(DEFAULT, finger=finger).verdict is Verdict.SECOND_FACTOR_MISSING
+    assert fuse(DEFAULT, face=sure(), finger=finger).verdict is Verdict.ACCEPTED
+    assert fuse(DEFAULT, face=unknown(), finger=finger).verdict is Verdict.SECOND_FACTOR_MISSING
+
+
 def test_where_the_number_goes_first_nobody_is_accepted_by_searching() -> None:
     first = SitePolicy(face_alone=True, identify_up_to=0)
     assert fuse(first, face=sure()).verdict is Verdict.CLAIM_WANTED

@@ -141,6 +141,7 @@ class TestKeeping:
         ["", "[]", "{}", "3",
          '{"weight": 1.0, "people": 3, "first": [0, 1], "fused": [0, 1], "target_fmr": 1, "effect": []}',
          '{"weight": NaN, "people": 3, "first": [0, 1], "fused": [0, 1], "target_fmr": null, "effect": []}',
+         '{"weight": 0.2, "people": 3, "first": [0, 1], "fused": [0.05, 0], "target_fmr": null, "effect": []}',
          '{"weight": 0.2, "people": 3, "first": [0], "fused": [0, 1], "target_fmr": null, "effect": []}'],
     )  # fmt: skip
     def test_a_file_that_holds_no_weight_is_refused(self, tmp_path: Path, content: str) -> None:

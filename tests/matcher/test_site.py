@@ -239,6 +239,7 @@ def test_a_shipped_ratio_claims_no_more_than_transfers() -> None:
 
 def test_fingers_are_compared_within_a_bounded_number_of_comparisons(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("matcher.site_scores.FINGER_COMPARISONS", 10)
+    monkeypatch.setattr("matcher.site_scores.WATCH_COMPARISONS", 10)
     engine = MinutiaeEngine()
     made = {
         (person, number): seen_again(random_minutiae(person), seed=number, jitter=1.0, lost=0.1)
@@ -263,9 +264,30 @@ def test_fingers_are_compared_within_a_bounded_number_of_comparisons(monkeypatch
 
     monkeypatch.setattr(engine, "compare_prepared", counted)
     scores = finished(finger_scores(references, engine, np.random.default_rng(1)))
-    assert compared <= 17
+    assert compared <= 17 + 10 + 2
     assert len(scores.drawn) == 5 < scores.possible == 28
     assert scores.genuine.min() > scores.drawn.max()
+
+
+def test_whoever_shares_a_finger_is_watched_whatever_is_drawn() -> None:
+    """Two people with one finger in common, enrolled under either: the likeness is found under every seed."""
+    engine = MinutiaeEngine()
+    owned = {"p1": (0, 8), "p2": (1, 8), "p3": (2, 3), "p4": (4, 5), "p5": (6, 7)}
+    sides = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
+    references = [
+        Reference(
+            f"{person}-{side.value}-{again}", person, Modality.FINGER, side,
+            engine.template(seen_again(random_minutiae(finger), seed=again, jitter=1.0, lost=0.1)), 0.9, NOW,
+        )
+        for person, fingers in owned.items()
+        for side, finger in zip(sides, fingers, strict=True)
+        for again in range(2)
+    ]  # fmt: skip
+    for seed in range(8):
+        scores = finished(finger_scores(references, engine, np.random.default_rng(seed)))
+        alike = int(np.argmax(scores.highest))
+        assert (scores.people[scores.first[alike]], scores.people[scores.second[alike]]) == ("p1", "p2")
+        assert scores.highest[alike] > 2 * np.sort(scores.highest)[-2]
 
 
 def test_the_work_pauses_so_that_visitors_are_looked_after() -> None:
