@@ -19,6 +19,7 @@ from typing import Any
 from kiosk.center_client import Answer
 from kiosk.config import CenterConfig
 
+_TAKEN = ("stored", "duplicate")
 _LONGEST_RETRY_AFTER_S = 3_600.0  # a server that asks for a year is not believed
 CHAIN_GAP = "chain_gap"
 _SAYS_NOTHING_OF_THE_EVENT = frozenset({401, 407, 408, 425, 429})
@@ -62,7 +63,7 @@ def sort_results(content: Any, sent: list[str]) -> Sorted:
     for event_id, result in zip(sent, results if isinstance(results, list) else [], strict=False):
         if not isinstance(result, dict) or result.get("event_id") != event_id:
             break
-        if result.get("status") in ("stored", "duplicate"):
+        if result.get("status") in _TAKEN:
             done.append(event_id)
             continue
         error = result.get("error")
@@ -71,6 +72,15 @@ def sort_results(content: Any, sent: list[str]) -> Sorted:
             return Sorted(tuple(done), (), revoked=True)
         return Sorted(tuple(done), ((event_id, code),) if result.get("status") == "rejected" else ())
     return Sorted(tuple(done), ())
+
+
+def is_receipt(content: Any, **of: str) -> bool:
+    """Whether an answer is the center's receipt for one thing, such as ``event_id=...``; a proxy's page is none."""
+    return (
+        isinstance(content, dict)
+        and all(content.get(name) == value for name, value in of.items())
+        and content.get("status") in _TAKEN
+    )
 
 
 class Backoff:

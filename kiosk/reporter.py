@@ -17,7 +17,7 @@ import structlog
 from kiosk.center_client import Answer, CenterClient, CenterUnreachable
 from kiosk.clock import Clock
 from kiosk.config import CenterConfig
-from kiosk.delivery import CHAIN_GAP, Backoff, Meaning, meaning, sort_results
+from kiosk.delivery import CHAIN_GAP, Backoff, Meaning, is_receipt, meaning, sort_results
 from kiosk.journal import Ballast, Journal
 from kiosk.parcels import ParcelStore
 from kiosk.roster import RosterStore
@@ -30,6 +30,7 @@ from web.panel.facade import CenterLink
 log = structlog.get_logger("kiosk.reporter")
 
 _STORE_RETRY_S = 5.0
+_UNUSABLE = "answer_unusable"  # a success that is no receipt: a proxy's, perhaps
 _ERASED = "person_unknown"  # the center's code of a parcel about somebody whom it does not know, or not any more
 _SLOWEST_BYTES_PER_S = 24 * 1024  # a line on which a parcel is still waited for: the largest takes some five minutes
 STUCK_AFTER_S = 600.0  # a batch over a slow line, each of its events alone at worst
@@ -155,7 +156,7 @@ class Reporter(threading.Thread):
         if sorted_.revoked:
             return self._end()
         if not sorted_.done and not sorted_.refused:  # an answer that fits nothing: a proxy's, perhaps
-            self._journal.note_attempt(ids, "answer_unusable")
+            self._journal.note_attempt(ids, _UNUSABLE)
             return self._later(answer)
         return None
 
@@ -164,8 +165,11 @@ class Reporter(threading.Thread):
         event_id = str(event.body["event_id"])
         answer = self._client.post("/api/v1/events", event.wire())
         match meaning(answer):
-            case Meaning.DONE:
+            case Meaning.DONE if is_receipt(answer.content, event_id=event_id):
                 self._journal.mark_delivered([event_id])
+            case Meaning.DONE:
+                self._journal.note_attempt([event_id], _UNUSABLE)
+                return self._later(answer)
             case Meaning.REFUSED if answer.error_code == CHAIN_GAP:
                 return self._close_gap(event_id, answer)
             case Meaning.REFUSED:
@@ -191,8 +195,11 @@ class Reporter(threading.Thread):
                 self._parcels.note_attempt(parcel.parcel_id, CenterUnreachable.code)
                 raise
             match meaning(answer):
-                case Meaning.DONE:
+                case Meaning.DONE if is_receipt(answer.content, parcel_id=parcel.parcel_id):
                     self._parcels.delivered(parcel.parcel_id)
+                case Meaning.DONE:  # what has no receipt is not deleted
+                    self._parcels.note_attempt(parcel.parcel_id, _UNUSABLE)
+                    return self._later(answer)
                 case Meaning.REFUSED if answer.error_code == _ERASED:
                     log.warning("parcel_forgotten", parcel_id=parcel.parcel_id, code=answer.error_code)
                     self._parcels.forget(parcel.parcel_id)

@@ -145,3 +145,16 @@ def test_shellcheck_finds_nothing() -> None:
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.stdout == ""
+
+
+def test_the_kiosk_may_ask_whether_its_clock_is_synchronised_and_cannot_set_it() -> None:
+    """Refused, every event would say that nobody knows, and a doubt about the time would never end."""
+    text = unit("muster-kiosk.service")
+    assert not re.search(r"(?m)^ProtectClock=", text)
+    assert re.search(r"(?m)^SystemCallFilter=.*\badjtimex clock_adjtime\b", text)
+    assert re.search(r"(?m)^CapabilityBoundingSet=$", text)
+
+
+def test_the_screens_session_finds_the_folder_of_its_socket() -> None:
+    """ProtectHome= hides /run/user."""
+    assert not re.search(r"(?m)^ProtectHome=", unit("muster-screen.service"))

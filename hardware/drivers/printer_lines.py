@@ -6,10 +6,13 @@ and leaves a temporary folder behind, removed here.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import select
 import shutil
 import socket
+import time
 from abc import ABC, abstractmethod
 from importlib import import_module
 from typing import Any
@@ -20,6 +23,7 @@ _ANSWER_S = 0.5
 _STALE_S = 0.02
 _HELD = 16  # errno EBUSY
 _FORBIDDEN = 13  # errno EACCES
+_PRINTER_CLASS, _BULK, _IN = 7, 2, 0x80  # USB 2.0, table 9-13; printer class 1.1
 
 
 class Line(ABC):
@@ -89,10 +93,23 @@ class NetworkLine(Line):
 
 
 class UsbLine(Line):
-    """A printer behind USB endpoints."""
+    """A printer behind USB endpoints, those that it says it has."""
+
+    _answers = True
+
+    def _connect(self) -> None:
+        super()._connect()
+        ends = _bulk_endpoints(self.printer.device)
+        if ends is not None:
+            out, back = ends
+            self.printer.out_ep, self._answers = out, back is not None
+            if back is not None:
+                self.printer.in_ep = back
 
     def ask(self, question: bytes) -> bytes:
         """Drop what a picture may have provoked, ask, wait a moment."""
+        if not self._answers:
+            return b""
         while self._read(_STALE_S):
             pass
         self.send(question)
@@ -112,6 +129,28 @@ class SilentLine(Line):
     def ask(self, question: bytes) -> bytes:
         """Nothing answers."""
         return b""
+
+
+class FileLine(SilentLine):
+    """A device file. A printer without paper takes nothing more at some point; a plain write would wait for ever."""
+
+    def __init__(self, name: str, printer: Any, *, timeout_s: float) -> None:
+        super().__init__(name, printer)
+        self._timeout_s = timeout_s
+
+    def _connect(self) -> None:
+        number = os.open(self.printer.devfile, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        self.printer.device = os.fdopen(number, "wb", buffering=0)
+
+    def send(self, content: bytes) -> None:
+        """Send all of it within the time given. Raises OSError if it is not taken."""
+        device, left = self.printer.device, memoryview(content)
+        assert device  # noqa: S101 - as the library says that nothing is open
+        deadline = time.monotonic() + self._timeout_s
+        while left:
+            if not select.select([], [device], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise OSError(errno.ETIMEDOUT, "the printer takes nothing more")
+            left = left[device.write(left) or 0 :]
 
 
 class DummyLine(SilentLine):
@@ -151,10 +190,10 @@ def _network(address: str, timeout_s: float) -> Line:
     return NetworkLine(address, _library().Network(host, int(port or 9100), timeout=timeout_s))
 
 
-def _file(address: str, _: float) -> Line:
+def _file(address: str, timeout_s: float) -> Line:
     if not address:
         raise ConfigurationError("A printer at a device file needs its address, for example /dev/usb/lp0.")
-    return SilentLine(address, _library().File(address))
+    return FileLine(address, _library().File(address), timeout_s=timeout_s)
 
 
 def _dummy(_address: str, _: float) -> Line:
@@ -165,6 +204,19 @@ def _library() -> Any:
     printers = import_module("escpos.printer")
     shutil.rmtree(import_module("escpos.capabilities").pickle_dir, ignore_errors=True)
     return printers
+
+
+def _bulk_endpoints(device: Any) -> tuple[int, int | None] | None:
+    """Where a printer takes data, and where it answers, if it does; None if it does not say."""
+    for interface in device.get_active_configuration() or ():
+        if interface.bInterfaceClass != _PRINTER_CLASS:
+            continue
+        bulk = [end.bEndpointAddress for end in interface if end.bmAttributes & 0x03 == _BULK]
+        out = [address for address in bulk if not address & _IN]
+        back = [address for address in bulk if address & _IN]
+        if out:
+            return out[0], back[0] if back else None
+    return None
 
 
 def _received(device: Any) -> bytes:

@@ -147,7 +147,7 @@ class EscPosPrinter:
         """A connection that breaks is a DeviceUnplugged, whatever the library calls it."""
         try:
             yield
-        except (OSError, AssertionError, self._line.library_error) as error:
+        except (OSError, AssertionError, ValueError, self._line.library_error) as error:  # pyusb: an endpoint it lacks
             raise DeviceUnplugged(f"The receipt printer at {self._line.name} went away.") from error
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from escpos_paper import FONT, interpret
 from usb.backend import IBackend
 
-from hardware.drivers import make_printer
+from hardware.drivers import make_printer, printer_lines
 from hardware.drivers.receipt_printer import EscPosPrinter, plain
 from hardware.ports import Slip
 from hardware.simulation.printer_emulator import SimulatedPrinter
@@ -198,3 +200,43 @@ def test_a_printer_that_is_switched_off_says_so() -> None:
         with pytest.raises(DeviceError) as refused:
             call()
         assert refused.value.code == "device_disabled"
+
+
+def test_a_printer_at_a_device_file_that_takes_nothing_more_is_gone_after_a_while(tmp_path: Path) -> None:
+    """Without paper its buffer fills; a plain write would wait for a new roll."""
+    fifo = tmp_path / "lp0"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # and nobody reads
+    try:
+        with EscPosPrinter("file", address=str(fifo), timeout_s=0.2) as printer, pytest.raises(DeviceUnplugged):
+            for _ in range(50):
+                printer.print(SLIP)
+    finally:
+        os.close(reader)
+
+
+class End:
+    def __init__(self, address: int, kind: int = 2) -> None:
+        self.bEndpointAddress, self.bmAttributes = address, kind
+
+
+class Interface(list[End]):
+    def __init__(self, kind: int, *ends: End) -> None:
+        super().__init__(ends)
+        self.bInterfaceClass = kind
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "found"),
+    [
+        ([Interface(7, End(0x02), End(0x81))], (0x02, 0x81)),
+        ([Interface(8, End(0x05), End(0x85)), Interface(7, End(0x83, 3), End(0x81), End(0x01))], (0x01, 0x81)),
+        ([Interface(7, End(0x03))], (0x03, None)),
+        ([Interface(255, End(0x01), End(0x82))], None),
+        (None, None),
+    ],
+)
+def test_a_usb_printer_is_spoken_to_where_it_says(interfaces: Any, found: Any) -> None:
+    """Vendors number endpoints as they like, and some printers answer nothing."""
+    device = SimpleNamespace(get_active_configuration=lambda: interfaces)
+    assert printer_lines._bulk_endpoints(device) == found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,9 @@ class Line(CenterClient):
     def post(self, path: str, content: Any, **options: Any) -> Answer:
         self.sent.append((path, content))
         if path == "/api/v1/parcels":
-            return self.answer_parcel()
+            answer: Answer = self.answer_parcel()
+            receipt = {"parcel_id": content["parcel_id"], "status": "stored"}
+            return replace(answer, content=receipt) if answer.status < 300 and answer.content == {} else answer
         stored = [{"event_id": item["body"]["event_id"], "status": "stored"} for item in content["events"]]
         return Answer(200, {}, {"results": stored})
 
@@ -295,3 +297,18 @@ def test_a_full_disk_is_a_store_error_and_loses_no_parcel(parcels: ParcelStore, 
         parcels.add(REPORT, "p1", b"0" * 100_000)
     assert full.value.code == "store_full"
     assert parcels.counts() == ParcelCounts(1, 0)
+
+
+@pytest.mark.parametrize(
+    "content", [None, "<html>Back soon</html>", {"hello": "world"}, {"parcel_id": "another", "status": "stored"}]
+)
+def test_a_proxys_friendly_page_deletes_no_parcel(
+    parcels: ParcelStore, reporter: Reporter, line: Line, content: Any
+) -> None:
+    parcel = parcels.add(REPORT, "p1", SECRET)
+    line.answers = [Answer(200, {}, content)]
+    assert reporter.once() is not None
+    assert (parcels.counts().pending, len(line.sent)) == (1, 1)
+    reporter.once()
+    assert parcels.counts().pending == 0
+    assert line.sent[-1][1]["parcel_id"] == parcel.parcel_id

@@ -292,6 +292,16 @@ def test_a_refused_batch_is_taken_apart_until_the_culprit_is_found(script: Scrip
     assert [item.seq for item in sender.journal.quarantined()] == [1]
 
 
+def test_an_event_that_went_alone_is_delivered_by_its_own_receipt_only(script: Script, sender: Sender) -> None:
+    sender.journal.append(draft())
+    script.replies = [fail(413, "http_413")]
+    script.single = lambda event: (200, {}, {"hello": "world"})
+    assert sender.reporter.once() is not None
+    assert (sender.journal.counts().pending, sender.journal.counts().delivered) == (1, 0)
+    sender.reporter.once()
+    assert (script.stored, sender.journal.counts().delivered) == ([1], 1)
+
+
 def test_an_answer_that_fits_nothing_counts_for_nothing(script: Script, sender: Sender) -> None:
     """A proxy's friendly 200 is no receipt."""
     sender.journal.append(draft())

@@ -125,6 +125,23 @@ def test_a_face_in_passing_does_not_take_the_pad_away(open_page: Any, station: A
     assert station.cancelled == 0  # there was nothing at the station to cancel
 
 
+def test_a_pad_that_nobody_touches_closes_after_a_minute_and_the_next_person_sees_the_prompt(
+    open_page: Any, station: Any
+) -> None:
+    page = open_page()
+    page.clock.install()
+    page.click("section[data-steps=idle] [data-do=number]")
+    page.clock.fast_forward(50_000)
+    page.click("[data-digit='7']")  # somebody is still there
+    page.clock.fast_forward(50_000)
+    station.show("challenge", challenge="turn_left")
+    wait_for_state(page, station)
+    assert page.evaluate("document.body.dataset.step") == "claim"
+    page.clock.fast_forward(11_000)
+    wait_for_step(page, "challenge")
+    assert page.text_content("#number") == ""
+
+
 def test_somebody_can_be_called_and_the_call_taken_back(open_page: Any, station: Any) -> None:
     page = open_page()
     page.click("#someone")

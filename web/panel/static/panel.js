@@ -17,6 +17,7 @@ import { StaffPages } from "./staff.js";
 import { replay, say } from "./voice.js";
 
 const BACK_TO_USUAL_MS = 60000; // after so long at idle the next person finds the usual language and colours again
+const PAD_MS = 60000; // so long nobody touches anything, and the number pad closes
 const ANSWER_MS = 5000;
 const NO_WAY_BACK = ["idle", "pairing", "fault", "working", ""];
 const STAFF_MAY_COME = ["idle", "result", "help", "fault"];
@@ -26,6 +27,7 @@ let askedForNumber = false;
 let waitingFor = null; // the version at which a number was sent: nothing newer has come yet
 let clockAhead_ms = 0;
 let usualTimer = null;
+let padTimer = null;
 
 const preview = new Preview(by("preview"));
 const link = new Link(settings, { state: receive, lost: () => showLink("lost"), replaced: () => showLink("replaced") });
@@ -169,6 +171,19 @@ function choose(code) {
 function openPad() {
   askedForNumber = true;
   entered("claim");
+  stayOnPad();
+}
+
+// Whoever opened the pad and went away leaves it to nobody: the next person must see what is asked of them.
+function stayOnPad() {
+  clearTimeout(padTimer);
+  if (askedForNumber) padTimer = setTimeout(closePad, PAD_MS);
+}
+
+function closePad() {
+  if (!askedForNumber) return;
+  askedForNumber = false;
+  entered(shownStep());
 }
 
 function leave() {
@@ -214,7 +229,9 @@ listenToSpeech(() => {
   render();
 });
 listenToKeys();
+document.addEventListener("pointerdown", stayOnPad);
 document.addEventListener("keydown", (event) => {
+  stayOnPad();
   if (shownStep() === "claim") pad.key(event);
   else if (shownStep() === "staff") staff.key(event);
 });
