@@ -262,15 +262,25 @@ class Reporter(threading.Thread):
         return self._backoff.failed(answer, self._clock.now())
 
     def _end(self) -> float:
-        """The center revoked this kiosk: forget every reference, keep the journal, stop."""
+        """The center revoked this kiosk: forget every reference, keep the journal, stop; also with a full disk."""
         log.error("kiosk_revoked", kiosk_id=self._journal.kiosk_id)
         self.revoked = True
-        self._roster.purge()
-        if self._parcels is not None:
-            self._parcels.purge_enrollments()
-        self._show(CenterLink.UNPAIRED)
-        self._on_revoked()
+        if self._ballast is not None:
+            self._ballast.free()  # forgetting is written, too
+        try:
+            self._forget(self._roster.purge)
+            if self._parcels is not None:
+                self._forget(self._parcels.purge_enrollments)
+            self._show(CenterLink.UNPAIRED)
+        finally:
+            self._on_revoked()
         return 0.0
+
+    def _forget(self, purge: Callable[[], object]) -> None:
+        try:
+            purge()
+        except StoreError as error:  # what stays is sealed, and the key goes next
+            log.error("not_forgotten", code=error.code)
 
     def _show(self, link: CenterLink) -> None:
         self._screen.note_center(link, self._journal.counts().pending)

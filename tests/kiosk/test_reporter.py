@@ -24,6 +24,7 @@ from kiosk.journal import Journal
 from kiosk.reporter import Reporter
 from kiosk.roster import RosterStore
 from kiosk.screen import Screen
+from models.errors import StoreError
 from models.supervision import SitePolicy
 from models.wire import sign_document, verify_request
 
@@ -441,6 +442,20 @@ def test_a_center_that_was_down_gets_everything_in_order_after(
     reporter.once()
     assert journal.counts().pending == 0
     assert [row.seq for row in real_center.events(pairing.kiosk_id)] == [1, 2, 3, 4]
+
+
+def test_a_revoked_kiosk_whose_disk_takes_nothing_loses_its_key_all_the_same(
+    script: Script, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender.journal.append(draft())
+
+    def full() -> None:
+        raise StoreError("The disk is full.", code="store_full")
+
+    monkeypatch.setattr(sender.roster, "purge", full)
+    script.replies = [fail(403, "kiosk_revoked")]
+    sender.reporter.once()
+    assert sender.revoked == [True]
 
 
 def test_the_real_center_ends_a_revoked_kiosk(real_center: RealCenter, engine: Engine, tmp_path: Path) -> None:
