@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from enrollment.session import Enrollment
@@ -136,13 +137,17 @@ def save_enrollment(session: Session, enrollment: Enrollment) -> None:
 
 def bump_gallery(session: Session, site_id: str, now: datetime) -> int:
     """Say that what the site's kiosks must know has changed; returns the new version."""
-    row = session.get(GalleryVersionRow, site_id)
-    if row is None:
-        row = GalleryVersionRow(site_id=site_id, version=0, changed_at=now)
-        session.add(row)
-    row.version, row.changed_at = row.version + 1, now
     session.flush()
-    return row.version
+    counted = (  # by the database: two transactions that count for themselves may come to the same number
+        update(GalleryVersionRow)
+        .where(GalleryVersionRow.site_id == site_id)
+        .values(version=GalleryVersionRow.version + 1, changed_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if not cast(CursorResult[Any], session.execute(counted)).rowcount:
+        session.add(GalleryVersionRow(site_id=site_id, version=1, changed_at=now))
+        session.flush()
+    return session.get_one(GalleryVersionRow, site_id, populate_existing=True).version
 
 
 def audit(session: Session, now: datetime, *, staff_id: str | None, act: str, about: str, detail: object = "") -> None:

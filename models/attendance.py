@@ -212,7 +212,7 @@ class AttendanceEvent:
                 kiosk_id=text_of(body, "kiosk_id"),
                 seq=_whole(body, "seq"),
                 prev_hash=text_of(body, "prev_hash"),
-                captured_at=parse_time(text_of(body, "captured_at")),
+                captured_at=_captured(text_of(body, "captured_at")),
                 boot_id=text_of(body, "boot_id"),
                 monotonic_ns=int(text_of(body, "monotonic_ns")),
                 time_quality=TimeQuality(body["time_quality"]),
@@ -327,6 +327,14 @@ def format_time(moment: datetime) -> str:
 def parse_time(text: str) -> datetime:
     """The inverse of ``format_time``; raises ValueError on any other spelling."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def _captured(text: str) -> datetime:
+    """A time that every zone can tell; a kiosk's clock without a battery begins in 1970. Raises ValueError."""
+    moment = parse_time(text)
+    if not 1970 <= moment.year <= 9998:
+        raise ValueError(f"nothing was captured in the year {moment.year}")
+    return moment
 
 
 def utc_now() -> datetime:

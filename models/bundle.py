@@ -34,7 +34,7 @@ from models.verdict import Fault, Finding, VerificationReport
 from models.wire import decode_key, encode_key
 
 _CUT = b"\xff"  # no UTF-8 holds this byte, so a marked line never passes
-_LONGEST_LINE = 4 * 1024 * 1024  # a header with the keys of some ten thousand kiosks
+_LONGEST_LINE = 32 * 1024 * 1024  # a header with the keys of many kiosks; more than any event a center ever took
 
 
 class _Wrong(Exception):  # noqa: N818 - carries a finding to the one place that reports it

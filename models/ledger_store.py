@@ -34,6 +34,7 @@ from models.store.center import EventRow, KioskRow, RegistryRow, TreeHeadRow, Tr
 from models.wire import decode_key, encode_key
 
 _EVENTS, _NODES, _KIOSKS = (cast(Table, row.__table__) for row in (EventRow, TreeNodeRow, KioskRow))
+MOST_EVENT_BYTES = 64 * 1024  # of its canonical body; a kiosk's hold some five thousand, and every export repeats them
 _LOCK = 0x4C454447  # PostgreSQL advisory lock of the log's writers
 _EVENT_ID = re.compile("[0-9a-f-]{36}")  # what else a body may hold there is not asked of the database
 
@@ -89,7 +90,7 @@ def ingest_event(
     ``kiosk_id`` is who signed the request. ``received_at`` counts from the kiosk's pairing at the earliest: a center's
     clock that was set back would otherwise leave a record from before the kiosk's key was valid.
     Raises InputError (event_malformed), SignatureInvalid, or LedgerError with code kiosk_unknown, kiosk_revoked,
-    kiosk_mismatch, event_conflict, chain_gap or chain_fork.
+    kiosk_mismatch, event_too_large, event_conflict, chain_gap or chain_fork.
     """
     intake = _Intake(session, [wire])
     ingested = intake.take(wire, received_at=received_at, kiosk_id=kiosk_id)
@@ -114,6 +115,12 @@ def ingest_events(
             break
     intake.store()
     return ingested, refused
+
+
+def last_arrival(session: Session, kiosk_id: str) -> datetime | None:
+    """When the log received the newest event of a kiosk; no other arrives before this transaction ends."""
+    _lock(session)
+    return session.scalar(select(func.max(EventRow.received_at)).where(EventRow.kiosk_id == kiosk_id))
 
 
 def append_event(session: Session, signed: SignedEvent, received_at: datetime) -> int:
@@ -171,6 +178,8 @@ class _Intake:
         chain = self._chain_of(signed, kiosk_id)
         received_at = max(received_at, chain.paired_at)
         body = canonical(signed.body)
+        if len(body) > MOST_EVENT_BYTES:
+            raise LedgerError("The event is longer than any that a kiosk makes.", code="event_too_large")
         event = verify_event(signed, chain.key, content=body)
         known = self._known.get(event.event_id)
         if known is not None:

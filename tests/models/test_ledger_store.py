@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from models import merkle
-from models.attendance import canonical, sign_event, uuid7
+from models.attendance import AttendanceEvent, canonical, sign_event, uuid7
 from models.errors import InputError, LedgerError, MusterError, SignatureInvalid
 from models.ledger import FIRST_HEAD, TreeHead, verify_tree_head
 from models.ledger_store import (
+    MOST_EVENT_BYTES,
     IngestStatus,
     ingest_event,
     ingest_events,
@@ -64,6 +65,20 @@ def test_another_event_with_the_same_id_is_a_conflict(center, chain):
     center.receive(first)
     other = sign_event(replace(first.event, note_code="x"), chain.key)
     assert code_of(center, other) == "event_conflict"
+
+
+def test_an_event_longer_than_any_is_refused_before_it_makes_every_export_so(center, chain):
+    first = chain.next()
+    long = sign_event(replace(first.event, policy_version="v" * MOST_EVENT_BYTES), chain.key)
+    assert code_of(center, long) == "event_too_large"
+    assert [answer.status for answer in center.receive(first)] == [IngestStatus.STORED]
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T20:00:00.000000Z", "0001-01-01T00:00:00.000000Z"])
+def test_an_event_from_a_year_that_no_zone_can_tell_is_malformed(center, chain, time):
+    body = dict(chain.next().body) | {"captured_at": time}
+    with pytest.raises(InputError, match="year"):
+        AttendanceEvent.from_body(body)
 
 
 def test_an_event_too_far_ahead_is_a_gap_and_fits_later(center, chain):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from center_house import HOST, House, Station, make_house
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from models.attendance import sign_event
@@ -251,6 +252,20 @@ def test_an_unknown_kiosk_is_told_so(house: House, station: Station) -> None:
     )
     answer = station.client.get("/api/v1/gallery", headers=headers)
     assert (answer.status_code, code_of(answer)) == (401, "kiosk_unknown")
+
+
+def test_a_clock_that_was_set_back_does_not_revoke_a_kiosk_before_its_last_event(
+    house: House, station: Station
+) -> None:
+    """The ledger would say that the event was forged."""
+    station.submit()
+    house.clock.forward(-600)
+    with house.center.writing() as session:
+        revoke_kiosk(house.center, session, station.kiosk_id)
+    with house.center.reading() as session:
+        arrived = session.scalars(select(EventRow.received_at)).one()
+        revoked = session.get_one(KioskRow, station.kiosk_id).revoked_at
+    assert revoked == arrived > house.clock()
 
 
 def test_a_revoked_kiosk_gets_nothing_any_more(house: House, station: Station) -> None:

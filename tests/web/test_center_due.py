@@ -165,6 +165,17 @@ def test_who_comes_back_from_leave_early_is_back(
     assert {errand for errand, *_ in due_of(house, station)} == {"report_in_person"}
 
 
+def test_a_clock_that_ran_ahead_closes_nothing_of_the_future(
+    house: House, station: Station, person: str, clerk: Callable[..., Clerk]
+) -> None:
+    """Whoever comes to education today has not been there next month."""
+    enter(clerk(), person, errand="education_in", since="2026-04-10", until="2026-04-12")
+    ahead = house.clock() + timedelta(days=40)
+    assert station.submit(person_id=person, type=EventType.EDUCATION_IN, captured_at=ahead).status_code == 201
+    with house.center.reading() as session:
+        assert session.scalars(select(DueRow.closed_how)).one() is None
+
+
 def test_other_kiosks_of_the_site_hear_at_once_and_the_one_that_recorded_it_need_not(
     house: House, station: Station, person: str
 ) -> None:

@@ -156,7 +156,8 @@ def settle(center: Center, session: Session, bodies: Sequence[Mapping[str, Any]]
         person = known.get(str(body["person_id"]))
         if person is not None:
             site = session.get_one(SiteRow, person.site_id)
-            _close(rows, body, policy_of(site).local_day(parse_time(body["captured_at"])), center.clock())
+            when = min(parse_time(body["captured_at"]), center.clock())  # a kiosk's clock may be ahead
+            _close(rows, body, policy_of(site).local_day(when), center.clock())
     for site_id in {person.site_id for person in known.values()}:
         if _others_listen(session, site_id, kiosk_id):
             bump_gallery(session, site_id, center.clock())

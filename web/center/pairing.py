@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from enrollment.repository import bump_gallery
 from models.attendance import format_time, uuid7
 from models.errors import InputError
+from models.ledger_store import last_arrival
 from models.store.center import KioskRow, PairingRow, SiteRow
 from models.text import decode_bytes
 from models.wire import (
@@ -174,11 +175,15 @@ def reject_pairing(session: Session, pairing_id: str) -> None:
 
 
 def revoke_kiosk(center: Center, session: Session, kiosk_id: str) -> None:
-    """End a kiosk's trust for ever. Its events stay; it purges its references at its next request."""
+    """End a kiosk's trust for ever. Its events stay; it purges its references at its next request.
+
+    Not before its newest event arrived, whatever the center's clock says now: that event would look forged.
+    """
     kiosk = session.get(KioskRow, kiosk_id)
     if kiosk is None or kiosk.status != "active":
         raise InputError("There is no such kiosk in use.", code="kiosk_unknown")
-    kiosk.status, kiosk.revoked_at = "revoked", center.clock()
+    arrived, now = last_arrival(session, kiosk_id), center.clock()
+    kiosk.status, kiosk.revoked_at = "revoked", now if arrived is None else max(now, arrived)
 
 
 def code_hash(code: str) -> str:
