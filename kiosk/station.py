@@ -22,7 +22,6 @@ from kiosk.errands import Errands
 from kiosk.finger_watch import FingerWatch
 from kiosk.lobby import FingerLaid, Lobby
 from kiosk.looking import Look
-from kiosk.memory import give_back
 from kiosk.recording import Recorder
 from kiosk.roster import Roster, RosterStore, SitePerson
 from kiosk.screen import CardClaim, Claim, HelpAsked, Request, Screen, StaffActed
@@ -35,6 +34,7 @@ from matcher.ports import FaceEngine
 from models.attendance import CheckInOutcome
 from models.biometrics import Reference
 from models.errors import TemplateError
+from models.memory import give_back
 from web.panel.facade import PanelHint, PanelStep
 
 log = structlog.get_logger("kiosk.station")

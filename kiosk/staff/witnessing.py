@@ -1,10 +1,9 @@
 """Vouching for a person whom the kiosk did not recognise. Owns its rules; refuses to make it look like anything else.
 
 For the visit that just ended unrecognised, or by number; of a visit that names nobody staff say whether it was this
-person's. The witness's own face or finger, compared within the last
-minute, stands in the evidence; where the site's policy asks for it a second staff member signs for it in the same
-way. The event is labelled so for ever. It counts for the day like every check-in, and so it is refused where the day
-has one already, or outside of the site's hours.
+person's. The witness's own face or finger, compared within the last minute, stands in the evidence; where the site's
+policy asks for it a second staff member signs for it in the same way. The event is labelled so for ever. It counts for
+the day like every check-in, and so it is refused where the day has one already, or outside of the site's hours.
 """
 
 from __future__ import annotations

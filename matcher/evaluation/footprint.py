@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from models.memory import give_back
 
 Progress = Callable[[int, int], None]  # done, in all
 
@@ -50,9 +51,7 @@ def resident_bytes() -> int | None:
     What was freed is handed back first where the C library can: else what comes next would lie in it and count nothing.
     """
     gc.collect()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
-    if trim is not None:
-        trim(0)
+    give_back()
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     except FileNotFoundError:

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from errand_parts import EVIDENCE, NOON, Floor, Steps, Tap, due
+from errand_parts import EVIDENCE, NOON, Floor, Tap, due
 
 from kiosk.checkin import CheckInResult
-from kiosk.config import KioskConfig
-from kiosk.lobby import Lobby
-from kiosk.screen import Cancelled, CardClaim, Chosen, Claim, HelpAsked, Request, Screen, StaffActed
+from kiosk.screen import Cancelled, CardClaim, Chosen, Claim, HelpAsked, Screen, StaffActed
 from kiosk.visit import ShuttingDown
-from matcher.gallery import Gallery
 from models.attendance import CheckInOutcome, Method
 from models.errands import Errand
 from models.errors import StoreError
@@ -259,18 +256,6 @@ def test_a_call_for_help_is_not_lost_among_taps() -> None:
     assert HelpAsked() in heard
 
 
-def test_a_second_tap_on_cancel_begins_no_visit() -> None:
-    """The first one ended the visit; whoever still stands there is not looked at again for the second."""
-    taps: list[Request] = [Cancelled(), Chosen("done"), HelpAsked()]
-    screen = Screen()
-    lobby = Lobby(
-        KioskConfig(), screen, Gallery(), lambda: 0.0, lambda wait_s: taps.pop(0) if taps else None,
-        fresh=lambda: None, over=lambda: False,  # type: ignore[arg-type,return-value]
-    )  # fmt: skip
-    assert lobby.until_gone() == HelpAsked()
-    assert lobby.until_gone() is None
-
-
 def test_an_errand_is_no_report_and_does_not_count_as_one(tmp_path: Path) -> None:
     """Whoever went to a lesson this morning can still report this afternoon."""
     floor = Floor(tmp_path, due=(LESSON,))
@@ -396,29 +381,6 @@ def test_a_moment_is_one_of_the_site(tmp_path: Path) -> None:
     floor = Floor(tmp_path, last_report=evening)
     floor.visit([])
     assert [event.outcome for event in floor.events()] == [CheckInOutcome.ACCEPTED]
-
-
-def test_no_frame_does_not_mean_that_somebody_has_gone() -> None:
-    """A camera that is slow for a second does not begin another visit of whoever still stands there."""
-    time = Steps()
-
-    class Slow:
-        error = None
-
-        def read(self, *, after: int, timeout_s: float) -> None:
-            time.pass_s(timeout_s)
-
-    def hear(wait_s: float) -> None:
-        time.pass_s(wait_s)
-
-    config = KioskConfig()
-    lobby = Lobby(
-        config, Screen(), Gallery(), lambda: time.ns / 1e9, hear, camera=Slow(), engine=object(),
-        fresh=lambda: None, over=lambda: False,  # type: ignore[arg-type,return-value]
-    )  # fmt: skip
-    began_s = time.ns / 1e9
-    assert lobby.until_gone() is None
-    assert time.ns / 1e9 - began_s >= config.visit.leave_timeout_s
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Giving memory back after a visit. Owns the one call to the C library; refuses to keep anything.
+"""Giving memory back, after a visit or before measuring. Owns the one call to the C library; refuses to keep anything.
 
 What was freed stays with the process otherwise, as high as the busiest moment so far: a kiosk that runs for months
 grows by every new coincidence, and pictures of people lie in it for as long. Returned pages are wiped by the system.
